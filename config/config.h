@@ -1,0 +1,126 @@
+// What the operator asked for, as typed values: every default filled in, every reference resolved. Pure data.
+//
+// The names and defaults here are those of the JSON files (config/sluice.schema.json); durations are milliseconds, sizes are bytes.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace sluice {
+
+using Duration = std::chrono::milliseconds;
+using Bytes = std::uint64_t;
+
+struct GatewayConfig {
+  std::string id;  ///< Default: the host name.
+};
+
+/// Client side of TLS, the same for every driver. Paths of PEM files; empty means: the system's CAs, no client certificate.
+struct TlsConfig {
+  std::string ca_file;
+  std::string cert_file;
+  std::string key_file;
+  std::string key_password;  ///< Secret.
+};
+
+enum class RetainedPolicy {
+  kOnce,     ///< Retained messages are taken when the subscription is new, not again at every reconnect.
+  kSkip,     ///< Never.
+  kForward,  ///< At every connect.
+};
+
+struct Subscription {
+  std::string filter;
+  int qos = 1;
+};
+
+struct MqttSourceConfig {
+  std::string name;
+  std::string host;
+  std::uint16_t port = 1883;   ///< Default 8883 for mqtts.
+  std::optional<TlsConfig> tls;  ///< Present for mqtts.
+  std::string client_id;       ///< Default "sluice-<gateway id>-<source name>".
+  std::string username;
+  std::string password;        ///< Secret.
+  std::string proxy;           ///< "http://[user:password@]host:port" on the way to the broker, or empty. Secret in part.
+  int protocol_version = 5;    ///< 5, or 4 for MQTT 3.1.1.
+  std::vector<Subscription> subscribe;
+  RetainedPolicy retained = RetainedPolicy::kOnce;
+  Duration keepalive = std::chrono::seconds(30);
+  Duration session_expiry = std::chrono::hours(24 * 7);
+  std::uint16_t receive_maximum = 1000;  ///< 3.1.1: what the broker is assumed to allow; 20 is Mosquitto's default.
+  Bytes max_payload = 1 << 20;
+  Duration connect_timeout = std::chrono::seconds(10);
+  Duration reconnect_min = std::chrono::milliseconds(500);
+  Duration reconnect_max = std::chrono::seconds(60);
+};
+
+struct OutboxConfig {
+  std::string path = "/var/lib/sluice/outbox.db";
+  Bytes max_bytes = 2ull << 30;
+  Bytes min_free_bytes = 256ull << 20;
+  Duration commit_every = std::chrono::milliseconds(100);
+};
+
+enum class SinkType { kKafka, kFile };
+
+struct KafkaSinkConfig {
+  std::vector<std::string> brokers;
+  std::string mechanism;  ///< SASL mechanism, empty for none.
+  std::string username;
+  std::string password;   ///< Secret.
+  std::optional<TlsConfig> tls;
+  std::map<std::string, std::string> rdkafka;  ///< Passed through; what the promise stands on was refused by check.
+};
+
+struct FileSinkConfig {
+  std::string path;
+  Bytes rotate_bytes = 64ull << 20;
+  int keep_files = 8;  ///< Rotated files kept beside the current one; 0 keeps all.
+};
+
+struct SinkConfig {
+  std::string name;
+  SinkType type = SinkType::kFile;
+  KafkaSinkConfig kafka;  ///< When type is kKafka.
+  FileSinkConfig file;    ///< When type is kFile.
+  Duration retry_min = std::chrono::milliseconds(250);
+  Duration retry_max = std::chrono::seconds(30);
+};
+
+/// One sink of a route.
+struct RouteTarget {
+  std::string sink;
+  std::string destination;  ///< Template: Kafka topic. Default for a file sink: "".
+};
+
+struct RouteConfig {
+  std::string name;
+  std::vector<std::string> match;  ///< MQTT filters; `{name}` stands for a named `+`, `{name...}` is not offered.
+  std::string key;                 ///< Template; empty: the MQTT topic.
+  std::vector<RouteTarget> to;
+  bool continue_after = false;     ///< JSON: "continue".
+};
+
+enum class LogLevel { kError, kWarning, kInfo, kDebug };
+enum class LogFormat { kLogfmt, kJson };
+
+struct LogConfig {
+  LogLevel level = LogLevel::kInfo;
+  LogFormat format = LogFormat::kLogfmt;
+};
+
+struct Config {
+  GatewayConfig gateway;
+  std::vector<MqttSourceConfig> sources;
+  OutboxConfig outbox;
+  std::vector<SinkConfig> sinks;
+  std::vector<RouteConfig> routes;
+  LogConfig log;
+};
+
+}  // namespace sluice

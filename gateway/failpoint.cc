@@ -1,0 +1,7 @@
+#include "gateway/failpoint.h"
+
+namespace sluice {
+
+void Failpoint(const char*) {}
+
+}  // namespace sluice

@@ -1,0 +1,163 @@
+// The ports: where the outside world and time begin. Drivers, the store and the tests' fakes implement them.
+//
+// Unless a line says otherwise, every call is made on the loop thread, does not block, and every callback runs on the loop thread,
+// never from inside the call that asked for it.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "gateway/event.h"
+#include "gateway/result.h"
+
+namespace sluice {
+
+// ---------------------------------------------------------------------------------------------------------------- time
+
+/// Runs its function after a delay, at most once per Start. Destroying it stops it.
+class Timer {
+ public:
+  virtual ~Timer() = default;
+  /// Restarts the delay if it is already running.
+  virtual void Start(std::chrono::milliseconds delay) = 0;
+  virtual void Stop() = 0;
+  virtual bool IsActive() const = 0;
+};
+
+/// Where timers and the monotonic time come from. Real: Loop. In tests: virtual time.
+class Clock {
+ public:
+  virtual ~Clock() = default;
+  /// Monotonic; may be as old as the present turn of the loop.
+  virtual MonotonicTime Now() const = 0;
+  virtual std::unique_ptr<Timer> NewTimer(std::function<void()> on_expiry) = 0;
+};
+
+// ---------------------------------------------------------------------------------------------------------------- sink
+
+enum class Verdict {
+  kDelivered,  ///< The outside system has it durably; the row may be settled.
+  kRetry,      ///< It failed now and may work later.
+  kRejected,   ///< The outside system says that it will never take this record.
+};
+
+/// Told by a sink about the rows it was given. Implemented by the forwarder.
+class SinkListener {
+ public:
+  virtual ~SinkListener() = default;
+  /// Exactly once per row sent, in any order; never from within Send. `reason`: empty for kDelivered, else one line.
+  virtual void OnVerdict(Seq seq, Verdict verdict, const std::string& reason) = 0;
+  /// After a group of OnVerdict calls that came together: the moment to send more and to settle.
+  virtual void OnVerdictsDone() = 0;
+};
+
+/// The way to one outside system, for one lane.
+///
+/// Order: rows with equal keys reach the outside system in the order of Send, or not at all: after a row got kRetry or kRejected, no row with its
+/// key that was sent later and is not delivered yet may be delivered, until Reset. Retrying is the forwarder's business, never the sink's.
+class Sink {
+ public:
+  virtual ~Sink() = default;
+  /// Connects, or starts to. Called once, before all else. Does not fail: an outside system that is away shows as silence.
+  virtual void Open(SinkListener& listener) = 0;
+  /// Takes a copy of what it needs. REQUIRES: opened, not resetting, not closed. The forwarder bounds rows and bytes in flight.
+  virtual void Send(const Row& row) = 0;
+  /// No more rows for the moment: what was buffered should leave now.
+  virtual void Flush() = 0;
+  /// Forgets all that is in flight: no verdict comes for it any more (it may still arrive). `ready` runs once, when Send may be called again.
+  virtual void Reset(std::function<void()> ready) = 0;
+  /// Ends. No verdict after the call; `closed` runs once. The forwarder has waited for verdicts before, as long as it wanted to.
+  virtual void Close(std::function<void()> closed) = 0;
+};
+
+// -------------------------------------------------------------------------------------------------------------- source
+
+/// The way from one outside system into the inbox (gateway/inbox.h).
+class Source {
+ public:
+  virtual ~Source() = default;
+  virtual void Start() = 0;
+  /// Some events became durable, so acknowledgements may leave and room may be free.
+  virtual void OnDurable() = 0;
+  /// Stops taking in events; `stopped` runs once, when no more event will be pushed. Acknowledgements of what was pushed can still leave.
+  virtual void Quiesce(std::function<void()> stopped) = 0;
+  /// Disconnects, after acknowledging what is durable; `closed` runs once.
+  virtual void Close(std::function<void()> closed) = 0;
+};
+
+// --------------------------------------------------------------------------------------------------------------- store
+
+struct LaneAppend {
+  LaneId lane = 0;
+  std::vector<Row> rows;  ///< Ascending seq.
+};
+
+/// Rows of a lane up to and including `through` are done with and are deleted, except those named in a DeadLetter, which move.
+struct LaneSettle {
+  LaneId lane = 0;
+  Seq through = 0;
+};
+
+/// A row that its sink will never take: it moves from its lane to the dead letters, in the same transaction.
+struct DeadLetter {
+  LaneId lane = 0;
+  Seq seq = 0;
+  std::string reason;
+  std::uint32_t attempts = 0;
+  WallTime when;
+};
+
+/// What happened to one source's events of a batch; added to the ledger in the same transaction.
+struct SourceCount {
+  std::string source;
+  std::uint64_t received = 0;   ///< = routed + unrouted + refused
+  std::uint64_t routed = 0;
+  std::uint64_t unrouted = 0;
+  std::uint64_t too_large = 0;  ///< refused{too_large}
+  std::uint64_t unprotected = 0;  ///< Of those received, how many came with QoS 0.
+};
+
+/// One transaction. All of it is durable or none of it.
+struct Batch {
+  Seq last_seq = 0;  ///< Highest seq given out so far, rows or not. Never falls.
+  std::vector<LaneAppend> appends;
+  std::vector<DeadLetter> dead_letters;
+  std::vector<LaneSettle> settles;
+  std::vector<SourceCount> sources;
+};
+
+/// Rows read from a lane in seq order.
+struct LaneRead {
+  std::vector<Row> rows;
+  std::vector<Seq> damaged;  ///< Rows whose checksum failed: never to be sent; to be dead-lettered as "damaged".
+  bool end = false;          ///< Nothing after these was in the lane when it was read.
+};
+
+/// A lane as it was found when the store opened.
+struct LaneState {
+  LaneId id = 0;
+  std::string sink;
+  std::string lane_class;
+  Seq last_seq = 0;  ///< Of the last row ever appended to it; 0 if none was.
+  std::uint64_t pending_events = 0;
+  std::uint64_t pending_bytes = 0;
+};
+
+/// The outbox as the loop thread sees it. Implemented by store/store.h (a thread with the database) and by fakes.
+class EventStore {
+ public:
+  virtual ~EventStore() = default;
+  /// One at a time. On success the batch is durable (fsynced). On failure nothing of it is visible: kFull (no room; a batch without appends
+  /// may still work) or kUnavailable (disk failing; the store has tried to reopen). The batch comes back, to be used or tried again.
+  virtual void Commit(Batch batch, std::function<void(Result<void>, Batch)> done) = 0;
+  /// Rows of `lane` with seq > `after`, at most `max_bytes` of them by Footprint (but at least one). One read per lane at a time.
+  virtual void Read(LaneId lane, Seq after, std::size_t max_bytes, std::function<void(Result<LaneRead>)> done) = 0;
+  /// Ends after the tasks given so far; `closed` runs once.
+  virtual void Close(std::function<void()> closed) = 0;
+};
+
+}  // namespace sluice
