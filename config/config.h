@@ -41,13 +41,13 @@ struct Subscription {
 struct MqttSourceConfig {
   std::string name;
   std::string host;
-  std::uint16_t port = 1883;   ///< Default 8883 for mqtts.
+  std::uint16_t port = 1883;     ///< Default 8883 for mqtts.
   std::optional<TlsConfig> tls;  ///< Present for mqtts.
-  std::string client_id;       ///< Default "sluice-<gateway id>-<source name>".
+  std::string client_id;         ///< Default "sluice-<gateway id>-<source name>".
   std::string username;
-  std::string password;        ///< Secret.
-  std::string proxy;           ///< "http://[user:password@]host:port" on the way to the broker, or empty. Secret in part.
-  int protocol_version = 5;    ///< 5, or 4 for MQTT 3.1.1.
+  std::string password;      ///< Secret.
+  std::string proxy;         ///< "http://[user:password@]host:port" on the way to the broker, or empty. Secret in part.
+  int protocol_version = 5;  ///< 5, or 4 for MQTT 3.1.1.
   std::vector<Subscription> subscribe;
   RetainedPolicy retained = RetainedPolicy::kOnce;
   Duration keepalive = std::chrono::seconds(30);
@@ -72,7 +72,7 @@ struct KafkaSinkConfig {
   std::vector<std::string> brokers;
   std::string mechanism;  ///< SASL mechanism, empty for none.
   std::string username;
-  std::string password;   ///< Secret.
+  std::string password;  ///< Secret.
   std::optional<TlsConfig> tls;
   std::map<std::string, std::string> rdkafka;  ///< Passed through; what the promise stands on was refused by check.
 };
@@ -103,7 +103,7 @@ struct RouteConfig {
   std::vector<std::string> match;  ///< MQTT filters; `{name}` stands for a named `+`, `{name...}` is not offered.
   std::string key;                 ///< Template; empty: the MQTT topic.
   std::vector<RouteTarget> to;
-  bool continue_after = false;     ///< JSON: "continue".
+  bool continue_after = false;  ///< JSON: "continue".
 };
 
 enum class LogLevel { kError, kWarning, kInfo, kDebug };

@@ -37,8 +37,8 @@ struct Event {
   WallTime received;
   std::uint8_t qos = 0;
   bool retained = false;
-  bool duplicate = false;               ///< The sender marked it as a redelivery. Proves nothing.
-  Refusal refusal = Refusal::kNone;     ///< Not kNone: the payload was discarded, the event is only counted.
+  bool duplicate = false;            ///< The sender marked it as a redelivery. Proves nothing.
+  Refusal refusal = Refusal::kNone;  ///< Not kNone: the payload was discarded, the event is only counted.
 };
 
 /// An event as one lane of the outbox keeps it. Fixed at ingest: a later change of the configuration does not touch it.

@@ -1,4 +1,5 @@
-// The inbox: where foreign threads hand over events, and where it is counted how many of a connection's events were handed and how many are done.
+// The inbox: where foreign threads hand over events, and where it is counted how many of a connection's events were handed and how many are
+// done.
 //
 // Invariants
 //  1. `handed` of a connection grows in the same critical section in which the event enters the inbox.
@@ -12,6 +13,7 @@
 #include <cstdint>
 #include <functional>
 #include <mutex>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -22,41 +24,71 @@ namespace sluice {
 /// One connection of one source; never reused within a process.
 using ConnectionId = std::uint64_t;
 
+/// An event on its way from a source to the router.
 struct Handed {
   ConnectionId connection = 0;
-  const std::string* source = nullptr;  ///< Name of the source; lives as long as the process.
+  const std::string* source = nullptr;  ///< Name of the source.
+  std::size_t bytes = 0;                ///< What it counts against the inbox's limit until it is done.
   Event event;
 };
 
 class Inbox {
  public:
-  /// `wake` is called from Push when the inbox was empty; any thread. The inbox is full while events not yet done exceed either limit.
-  Inbox(std::size_t max_events, std::size_t max_bytes, std::function<void()> wake);
+  struct Limits {
+    std::size_t max_events;  ///< The inbox is full while more events than this, or
+    std::size_t max_bytes;   ///< more bytes than this, are not done.
+    std::size_t cut_events;  ///< So many waiting events, or
+    std::size_t cut_bytes;   ///< so many waiting bytes, call for a commit before its time.
+  };
 
-  /// Loop thread. A new connection of `source` (which must outlive the inbox), with nothing handed.
+  /// `wake` is called by the foreign thread whose Push found the inbox empty or crossed a cut limit: twice a batch, not once an event.
+  Inbox(const Limits& limits, std::function<void()> wake);
+
+  /// A new connection of `source` (which must outlive the inbox), with nothing handed.
   ConnectionId OpenConnection(const std::string& source);
-  /// Loop thread. Its events that are still in the inbox leave it uncounted; Push for it does nothing from now on. `done` for it is ignored.
+  /// Its events that still wait leave uncounted; what is pushed or done for it from now on is ignored.
   void CloseConnection(ConnectionId connection);
-
-  /// Foreign threads. Never blocks, never refuses: the caller's back-pressure is IsFull.
-  void Push(ConnectionId connection, Event event);
-
-  /// Everything that waits, in order of arrival.
-  std::vector<Handed> Take();
-  /// These many more events of `connection`, the next ones in its order, have a durable outcome.
-  void MarkDone(ConnectionId connection, std::uint64_t events, std::size_t bytes);
-
-  /// How many events were handed on `connection` so far: the ticket of bytes read from its peer *before* this call.
-  std::uint64_t HandedCount(ConnectionId connection);
-  std::uint64_t DoneCount(ConnectionId connection) const;
   bool IsOpen(ConnectionId connection) const;
 
-  /// While true, no source reads from its broker. Has hysteresis: full at a limit, free again at half of it.
+  /// Foreign threads. Never blocks on anything but the mutex, never refuses: back-pressure is IsFull.
+  void Push(ConnectionId connection, Event event);
+
+  bool IsEmpty() const;
+  /// A cut limit is reached.
+  bool IsCutDue() const;
+  /// All that waits, in order of arrival.
+  std::vector<Handed> Take();
+  /// The next `events` events of `connection`, `bytes` in all, have a durable outcome.
+  void MarkDone(ConnectionId connection, std::uint64_t events, std::size_t bytes);
+
+  /// How many events were handed on `connection` so far: the ticket of bytes that were read from its peer *before* this call.
+  std::uint64_t HandedCount(ConnectionId connection) const;
+  std::uint64_t DoneCount(ConnectionId connection) const;
+
+  /// While true, no source reads from its broker. Full at a limit, free again at half of it.
   bool IsFull();
 
  private:
-  struct Connection;
-  // See inbox.cc.
+  struct Connection {
+    const std::string* source = nullptr;
+    std::uint64_t handed = 0;
+    std::uint64_t done = 0;
+  };
+
+  bool CutDue() const;  // REQUIRES: mutex_ held.
+
+  const Limits limits_;
+  const std::function<void()> wake_;
+  ConnectionId last_connection_ = 0;
+  bool full_ = false;
+
+  mutable std::mutex mutex_;
+  // Guarded by mutex_:
+  std::vector<Handed> waiting_;
+  std::size_t waiting_bytes_ = 0;
+  std::unordered_map<ConnectionId, Connection> connections_;
+  std::size_t undone_events_ = 0;
+  std::size_t undone_bytes_ = 0;
 };
 
 }  // namespace sluice

@@ -1,4 +1,4 @@
-// The event loop: one libuv loop, its timers, and the only door for foreign threads (besides the inbox).
+// The event loop: one libuv loop, its timers, and the only door for foreign threads besides the inbox.
 //
 // Thread: everything runs on the thread that calls Run, except Post, which any thread may call.
 #pragma once
@@ -21,12 +21,12 @@ class Loop : public Clock {
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
-  /// For drivers that have handles of their own. They close them before the loop ends.
+  /// For drivers that have handles of their own; they close them before the loop ends.
   uv_loop_t* uv() { return &loop_; }
 
-  /// Runs until Stop was called and every handle is closed.
+  /// Returns when Stop was called and the handles of others are closed.
   void Run();
-  /// Lets Run return as soon as the handles of others are closed.
+  /// Tasks posted later are dropped.
   void Stop();
 
   /// Any thread. Runs `task` on the loop thread, in the order of the calls.
@@ -44,7 +44,9 @@ class Loop : public Clock {
   uv_async_t wake_;
 
   std::mutex mutex_;
-  std::vector<std::function<void()>> posted_;  // guarded by mutex_
+  // Guarded by mutex_:
+  std::vector<std::function<void()>> posted_;
+  bool stopped_ = false;
 };
 
 }  // namespace sluice

@@ -57,8 +57,9 @@ class SinkListener {
 
 /// The way to one outside system, for one lane.
 ///
-/// Order: rows with equal keys reach the outside system in the order of Send, or not at all: after a row got kRetry or kRejected, no row with its
-/// key that was sent later and is not delivered yet may be delivered, until Reset. Retrying is the forwarder's business, never the sink's.
+/// Order: rows with equal keys reach the outside system in the order of Send, or not at all: after a row got kRetry or kRejected, no row
+/// with its key that was sent later and is not delivered yet may be delivered, until Reset. Retrying is the forwarder's business, never the
+/// sink's.
 class Sink {
  public:
   virtual ~Sink() = default;
@@ -68,7 +69,8 @@ class Sink {
   virtual void Send(const Row& row) = 0;
   /// No more rows for the moment: what was buffered should leave now.
   virtual void Flush() = 0;
-  /// Forgets all that is in flight: no verdict comes for it any more (it may still arrive). `ready` runs once, when Send may be called again.
+  /// Forgets all that is in flight: no verdict comes for it any more (it may still arrive). `ready` runs once, when Send may be called
+  /// again.
   virtual void Reset(std::function<void()> ready) = 0;
   /// Ends. No verdict after the call; `closed` runs once. The forwarder has waited for verdicts before, as long as it wanted to.
   virtual void Close(std::function<void()> closed) = 0;
@@ -81,6 +83,10 @@ class Source {
  public:
   virtual ~Source() = default;
   virtual void Start() = 0;
+  /// A batch is about to be taken from the inbox. What the client library has written so far acknowledges only events of this batch or
+  /// earlier ones: the moment to collect it (bytes first, then the ticket), once a batch instead of once an event. In between, while events
+  /// are not durable, there is no need to read from the client library at all: whatever it writes would have to wait.
+  virtual void OnCut() = 0;
   /// Some events became durable, so acknowledgements may leave and room may be free.
   virtual void OnDurable() = 0;
   /// Stops taking in events; `stopped` runs once, when no more event will be pushed. Acknowledgements of what was pushed can still leave.
@@ -114,10 +120,10 @@ struct DeadLetter {
 /// What happened to one source's events of a batch; added to the ledger in the same transaction.
 struct SourceCount {
   std::string source;
-  std::uint64_t received = 0;   ///< = routed + unrouted + refused
+  std::uint64_t received = 0;  ///< = routed + unrouted + refused
   std::uint64_t routed = 0;
   std::uint64_t unrouted = 0;
-  std::uint64_t too_large = 0;  ///< refused{too_large}
+  std::uint64_t too_large = 0;    ///< refused{too_large}
   std::uint64_t unprotected = 0;  ///< Of those received, how many came with QoS 0.
 };
 

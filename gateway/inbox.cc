@@ -1,0 +1,108 @@
+#include "gateway/inbox.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace sluice {
+namespace {
+
+std::size_t MemoryOf(const Event& event) {
+  std::size_t bytes = sizeof(Handed) + event.topic.size() + event.payload.size() + event.content_type.size();
+  for (const Property& p : event.properties) bytes += sizeof(Property) + p.name.size() + p.value.size();
+  return bytes;
+}
+
+}  // namespace
+
+Inbox::Inbox(const Limits& limits, std::function<void()> wake) : limits_(limits), wake_(std::move(wake)) {}
+
+ConnectionId Inbox::OpenConnection(const std::string& source) {
+  std::lock_guard lock(mutex_);
+  connections_[++last_connection_].source = &source;
+  return last_connection_;
+}
+
+void Inbox::CloseConnection(ConnectionId connection) {
+  std::lock_guard lock(mutex_);
+  connections_.erase(connection);
+  auto gone = std::stable_partition(waiting_.begin(), waiting_.end(), [&](const Handed& h) { return h.connection != connection; });
+  for (auto it = gone; it != waiting_.end(); ++it) {
+    undone_bytes_ -= it->bytes;
+    waiting_bytes_ -= it->bytes;
+  }
+  undone_events_ -= static_cast<std::size_t>(waiting_.end() - gone);
+  waiting_.erase(gone, waiting_.end());
+}
+
+bool Inbox::IsOpen(ConnectionId connection) const {
+  std::lock_guard lock(mutex_);
+  return connections_.contains(connection);
+}
+
+void Inbox::Push(ConnectionId connection, Event event) {
+  const std::size_t bytes = MemoryOf(event);
+  bool wake = false;
+  {
+    std::lock_guard lock(mutex_);
+    auto it = connections_.find(connection);
+    if (it == connections_.end()) return;
+    const bool was_due = CutDue();
+    ++it->second.handed;
+    ++undone_events_;
+    undone_bytes_ += bytes;
+    waiting_bytes_ += bytes;
+    waiting_.push_back({connection, it->second.source, bytes, std::move(event)});
+    wake = waiting_.size() == 1 || (!was_due && CutDue());
+  }
+  if (wake) wake_();
+}
+
+bool Inbox::CutDue() const {
+  return waiting_.size() >= limits_.cut_events || waiting_bytes_ >= limits_.cut_bytes;
+}
+
+bool Inbox::IsEmpty() const {
+  std::lock_guard lock(mutex_);
+  return waiting_.empty();
+}
+
+bool Inbox::IsCutDue() const {
+  std::lock_guard lock(mutex_);
+  return CutDue();
+}
+
+std::vector<Handed> Inbox::Take() {
+  std::vector<Handed> taken;
+  std::lock_guard lock(mutex_);
+  taken.swap(waiting_);
+  waiting_bytes_ = 0;
+  return taken;
+}
+
+void Inbox::MarkDone(ConnectionId connection, std::uint64_t events, std::size_t bytes) {
+  std::lock_guard lock(mutex_);
+  undone_events_ -= events;
+  undone_bytes_ -= bytes;
+  if (auto it = connections_.find(connection); it != connections_.end()) it->second.done += events;
+}
+
+std::uint64_t Inbox::HandedCount(ConnectionId connection) const {
+  std::lock_guard lock(mutex_);
+  auto it = connections_.find(connection);
+  return it == connections_.end() ? 0 : it->second.handed;
+}
+
+std::uint64_t Inbox::DoneCount(ConnectionId connection) const {
+  std::lock_guard lock(mutex_);
+  auto it = connections_.find(connection);
+  return it == connections_.end() ? 0 : it->second.done;
+}
+
+bool Inbox::IsFull() {
+  std::lock_guard lock(mutex_);
+  const std::size_t part = full_ ? 2 : 1;
+  full_ = undone_events_ >= limits_.max_events / part || undone_bytes_ >= limits_.max_bytes / part;
+  return full_;
+}
+
+}  // namespace sluice

@@ -1,0 +1,98 @@
+#include "gateway/log.h"
+
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+#include <ctime>
+
+namespace sluice {
+namespace {
+
+// Set once, before threads start; read by all.
+LogConfig g_config;
+bool g_journal = false;
+
+constexpr std::array<const char*, 4> kNames = {"error", "warning", "info", "debug"};
+constexpr std::array<const char*, 4> kPriorities = {"<3>", "<4>", "<6>", "<7>"};
+
+bool NeedsQuotes(std::string_view value) {
+  if (value.empty()) return true;
+  for (unsigned char c : value) {
+    if (c <= ' ' || c == '"' || c == '=' || c == '\\' || c >= 0x7f) return true;
+  }
+  return false;
+}
+
+// Every byte that is not printable ASCII is escaped: a topic or a broker's answer can forge neither a line nor a terminal sequence.
+void AppendQuoted(std::string& line, std::string_view value) {
+  line += '"';
+  for (unsigned char c : value) {
+    if (c == '"' || c == '\\') {
+      line += '\\';
+      line += static_cast<char>(c);
+    } else if (c >= ' ' && c < 0x7f) {
+      line += static_cast<char>(c);
+    } else {
+      char escaped[8];
+      std::snprintf(escaped, sizeof escaped, "\\u%04x", c);
+      line += escaped;
+    }
+  }
+  line += '"';
+}
+
+std::string Timestamp() {
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME, &now);
+  tm utc{};
+  gmtime_r(&now.tv_sec, &utc);
+  char text[40];
+  const std::size_t size = std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
+  std::snprintf(text + size, sizeof text - size, ".%03ldZ", now.tv_nsec / 1'000'000);
+  return text;
+}
+
+void AppendField(std::string& line, std::string_view name, std::string_view value) {
+  const bool json = g_config.format == LogFormat::kJson;
+  if (json) {
+    line += line.back() == '{' ? "" : ",";
+    AppendQuoted(line, name);
+    line += ':';
+    AppendQuoted(line, value);
+    return;
+  }
+  if (!line.empty() && line.back() != '>') line += ' ';
+  line += name;
+  line += '=';
+  if (NeedsQuotes(value)) {
+    AppendQuoted(line, value);
+  } else {
+    line += value;
+  }
+}
+
+}  // namespace
+
+void ConfigureLog(const LogConfig& config, bool journal) {
+  g_config = config;
+  g_journal = journal;
+}
+
+void Log(LogLevel level, std::string_view part, std::string_view message, std::initializer_list<LogField> fields) {
+  if (level > g_config.level) return;
+  std::string line;
+  if (g_journal) line += kPriorities[static_cast<std::size_t>(level)];
+  if (g_config.format == LogFormat::kJson) line += '{';
+  if (!g_journal) AppendField(line, "time", Timestamp());
+  AppendField(line, "level", kNames[static_cast<std::size_t>(level)]);
+  AppendField(line, "part", part);
+  AppendField(line, "msg", message);
+  for (const LogField& field : fields) AppendField(line, field.name, field.value);
+  if (g_config.format == LogFormat::kJson) line += '}';
+  line += '\n';
+  // One write a line, so that lines of different threads do not mix. A log that cannot be written is no reason to stop.
+  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
+}
+
+}  // namespace sluice
