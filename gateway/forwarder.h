@@ -1,0 +1,102 @@
+// The forwarder: drives one lane of the outbox into one sink. All retry policy is here.
+//
+// Invariants
+//  1. Rows are given to the sink in seq order; at most kMaxEvents and kMaxBytes are in flight.
+//  2. A row is settled only after its verdict kDelivered, or as a dead letter.
+//  3. After any verdict but kDelivered the sink is reset, the lane goes back to its oldest unsettled row and sends singly (one row in
+//     flight) until past the highest row that was in flight: nothing overtakes a refused row of its key.
+//  4. Only a row that was refused while it was sent singly becomes a dead letter.
+//  5. kRetry is tried again for ever, with capped exponential back-off and full jitter.
+//
+// Loop thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "gateway/backoff.h"
+#include "gateway/lane_buffer.h"
+#include "gateway/ports.h"
+#include "gateway/settlement.h"
+
+namespace sluice {
+
+class Forwarder : private SinkListener {
+ public:
+  static constexpr std::size_t kMaxEvents = 8'000;
+  static constexpr std::size_t kMaxBytes = 8u << 20;
+
+  struct Options {
+    std::string sink;  ///< Name, for the log.
+    std::chrono::milliseconds retry_min{250};
+    std::chrono::milliseconds retry_max{30'000};
+    std::uint64_t seed = 0;  ///< Of the jitter.
+  };
+
+  /// `on_settled` runs when rows or dead letters wait for a transaction. All references outlive the forwarder.
+  Forwarder(const LaneState& lane, Options options, Sink& sink, EventStore& store, Clock& clock, std::function<void()> on_settled);
+
+  void Start();
+  /// Rows of this lane that are durable now.
+  void OnCommitted(std::vector<Row> rows);
+  /// Moves what waits to be settled into `batch`.
+  void TakeSettled(Batch& batch);
+  /// Rows finished since the last TakeSettled.
+  std::uint64_t SettleBacklog() const { return finished_; }
+
+  /// Sends no more, waits for verdicts at most `limit`, closes the sink. `closed` runs once; TakeSettled is still valid then.
+  void Close(std::chrono::milliseconds limit, std::function<void()> closed);
+
+ private:
+  enum class State { kIdle, kStreaming, kResetting, kBackingOff, kClosed };
+
+  void OnVerdict(Seq seq, Verdict verdict, const std::string& reason) override;
+  void OnVerdictsDone() override;
+
+  void Pump();
+  bool MaySend() const;
+  void SendFront();
+  void ReadMore();
+  void OnRead(Result<LaneRead> read, Seq after);
+  void OnRefused(Seq seq, Verdict verdict, const std::string& reason);
+  void Rewind();
+  void OnSinkReady();
+  void Resume();
+  void Finish(Seq seq);
+  void SetAside(Seq seq, const std::string& reason);
+  void CloseSinkIfQuiet();
+  void CloseSink();
+  bool IsSentAlone(Seq seq) const { return seq <= single_through_; }
+
+  const LaneId lane_;
+  const Options options_;
+  Sink& sink_;
+  EventStore& store_;
+  const std::function<void()> on_settled_;
+  const std::unique_ptr<Timer> retry_timer_;
+  const std::unique_ptr<Timer> read_timer_;
+  const std::unique_ptr<Timer> close_timer_;
+
+  State state_ = State::kIdle;
+  LaneBuffer buffer_;
+  Settlement settlement_;
+  Backoff backoff_;
+  Seq cursor_;              // Last row given to the sink.
+  Seq single_through_ = 0;  // Rows up to here are sent alone; 0: none.
+  bool reading_ = false;
+
+  bool refused_ = false;        // Since the last rewind a verdict other than kDelivered came,
+  bool retry_now_ = false;      // and it says nothing about the outside world being away.
+  bool failing_ = false;        // The log has said so, and not yet that it is over.
+  std::uint32_t attempts_ = 0;  // Refusals of the row that is sent alone.
+
+  Seq told_through_ = 0;  // Settled rows up to here were given to TakeSettled.
+  std::uint64_t finished_ = 0;
+  std::vector<DeadLetter> dead_letters_;
+  std::function<void()> closed_;
+};
+
+}  // namespace sluice

@@ -1,0 +1,48 @@
+// What became of the rows of a lane that were handed to its sink: in flight, delivered out of order, or done as a prefix.
+//
+// Invariants
+//  1. Rows are done from the oldest on: SettledThrough never passes a row that is not done.
+//  2. A row that is done is remembered until the prefix reaches it, over rewinds too: it is not sent again within this process.
+//
+// Pure. Seqs ascend but need not be contiguous (other lanes have the others).
+#pragma once
+
+#include <cstddef>
+#include <deque>
+
+#include "gateway/event.h"
+
+namespace sluice {
+
+class Settlement {
+ public:
+  /// A row is about to be sent. False if it is done already (after a rewind) and must be skipped.
+  /// REQUIRES: seq is above all others ever given, or was given before the last Rewind.
+  bool Begin(Seq seq, std::size_t bytes);
+  /// The row needs no more sending. Ignored if it is not in flight.
+  void Finish(Seq seq);
+  /// What is in flight is in flight no more; it will be given again by Begin.
+  void Rewind();
+
+  /// Highest seq such that no row up to it is unfinished. 0 if there is none yet.
+  Seq SettledThrough() const { return settled_through_; }
+  std::size_t InFlightEvents() const { return in_flight_events_; }
+  std::size_t InFlightBytes() const { return in_flight_bytes_; }
+
+ private:
+  enum class State : unsigned char { kInFlight, kWaiting, kDone };
+  struct Entry {
+    Seq seq;
+    std::size_t bytes;
+    State state;
+  };
+  Entry* Find(Seq seq);
+  void Leave(Entry& entry, State state);
+
+  std::deque<Entry> window_;  // Ascending seq; the front is not done.
+  Seq settled_through_ = 0;
+  std::size_t in_flight_events_ = 0;
+  std::size_t in_flight_bytes_ = 0;
+};
+
+}  // namespace sluice

@@ -1,0 +1,184 @@
+// Hand-written fakes of the ports: virtual time, an outbox in memory, a sink that does as it is told.
+#pragma once
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gateway/ports.h"
+
+namespace sluice {
+
+/// Virtual time: Advance runs the timers that fall due, in order; Settle-like queues run with it.
+class FakeClock : public Clock {
+ public:
+  MonotonicTime Now() const override { return now_; }
+  std::unique_ptr<Timer> NewTimer(std::function<void()> on_expiry) override {
+    return std::make_unique<FakeTimer>(*this, std::move(on_expiry));
+  }
+
+  /// Runs `task` in the next RunTasks: stands for another thread's or the network's answer.
+  void Post(std::function<void()> task) { tasks_.push_back(std::move(task)); }
+  void RunTasks() {
+    while (!tasks_.empty()) {
+      auto tasks = std::exchange(tasks_, {});
+      for (auto& task : tasks) task();
+    }
+  }
+  void Advance(std::chrono::milliseconds by) {
+    const MonotonicTime end = now_ + by;
+    RunTasks();
+    while (FakeTimer* next = NextDue(end)) {
+      now_ = std::max(now_, *next->due_);
+      next->due_.reset();
+      auto on_expiry = next->on_expiry_;
+      on_expiry();
+      RunTasks();
+    }
+    now_ = end;
+  }
+
+ private:
+  class FakeTimer : public Timer {
+   public:
+    FakeTimer(FakeClock& clock, std::function<void()> on_expiry) : clock_(clock), on_expiry_(std::move(on_expiry)) {
+      clock_.timers_.insert(this);
+    }
+    ~FakeTimer() override { clock_.timers_.erase(this); }
+    void Start(std::chrono::milliseconds delay) override { due_ = clock_.now_ + delay; }
+    void Stop() override { due_.reset(); }
+    bool IsActive() const override { return due_.has_value(); }
+
+    FakeClock& clock_;
+    std::function<void()> on_expiry_;
+    std::optional<MonotonicTime> due_;
+  };
+
+  FakeTimer* NextDue(MonotonicTime end) {
+    FakeTimer* next = nullptr;
+    for (FakeTimer* timer : timers_) {
+      if (timer->due_ && *timer->due_ <= end && (next == nullptr || *timer->due_ < *next->due_)) next = timer;
+    }
+    return next;
+  }
+
+  MonotonicTime now_{};
+  std::set<FakeTimer*> timers_;
+  std::vector<std::function<void()>> tasks_;
+};
+
+/// An outbox in memory. Answers in the clock's next RunTasks.
+class FakeStore : public EventStore {
+ public:
+  explicit FakeStore(FakeClock& clock) : clock_(clock) {}
+
+  void Commit(Batch batch, std::function<void(Result<void>, Batch)> done) override {
+    ++commits;
+    Result<void> result = Apply(batch);
+    clock_.Post([result = std::move(result), batch = std::move(batch), done = std::move(done)]() mutable {
+      done(std::move(result), std::move(batch));
+    });
+  }
+  void Read(LaneId lane, Seq after, std::size_t max_bytes, std::function<void(Result<LaneRead>)> done) override {
+    ++reads;
+    LaneRead read;
+    std::size_t bytes = 0;
+    auto& rows = lanes[lane];
+    auto it = rows.upper_bound(after);
+    for (; it != rows.end() && bytes < max_bytes; ++it) {
+      if (damaged.contains(it->first)) {
+        read.damaged.push_back(it->first);
+        continue;
+      }
+      bytes += Footprint(it->second);
+      read.rows.push_back(it->second);
+    }
+    read.end = it == rows.end();
+    clock_.Post([read = std::move(read), done = std::move(done)]() mutable { done(std::move(read)); });
+  }
+  void Close(std::function<void()> closed) override { clock_.Post(std::move(closed)); }
+
+  std::map<LaneId, std::map<Seq, Row>> lanes;
+  std::map<Seq, std::string> dead_letters;
+  std::set<Seq> damaged;
+  std::vector<SourceCount> sources;
+  std::optional<ErrorCode> refuse_rows;  ///< Batches with rows fail with this.
+  std::optional<ErrorCode> refuse_all;
+  int commits = 0;
+  int reads = 0;
+
+ private:
+  Result<void> Apply(const Batch& batch) {
+    if (refuse_all) return Fail(*refuse_all, "refused");
+    if (refuse_rows && !batch.appends.empty()) return Fail(*refuse_rows, "rows refused");
+    for (const LaneAppend& append : batch.appends) {
+      for (const Row& row : append.rows) lanes[append.lane][row.seq] = row;
+    }
+    for (const DeadLetter& dead : batch.dead_letters) {
+      lanes[dead.lane].erase(dead.seq);
+      dead_letters[dead.seq] = dead.reason;
+    }
+    for (const LaneSettle& settle : batch.settles) {
+      auto& rows = lanes[settle.lane];
+      rows.erase(rows.begin(), rows.upper_bound(settle.through));
+    }
+    sources.insert(sources.end(), batch.sources.begin(), batch.sources.end());
+    return {};
+  }
+
+  FakeClock& clock_;
+};
+
+/// A sink that keeps what it is sent until the test says what becomes of it.
+class FakeSink : public Sink {
+ public:
+  explicit FakeSink(FakeClock& clock) : clock_(clock) {}
+
+  void Open(SinkListener& listener) override { listener_ = &listener; }
+  void Send(const Row& row) override {
+    sent.push_back(row.seq);
+    in_flight.push_back(row.seq);
+    max_in_flight = std::max(max_in_flight, in_flight.size());
+  }
+  void Flush() override {}
+  void Reset(std::function<void()> ready) override {
+    ++resets;
+    in_flight.clear();
+    clock_.Post(std::move(ready));
+  }
+  void Close(std::function<void()> closed) override {
+    is_closed = true;
+    clock_.Post(std::move(closed));
+  }
+
+  void Tell(Seq seq, Verdict verdict) {
+    std::erase(in_flight, seq);
+    listener_->OnVerdict(seq, verdict, verdict == Verdict::kDelivered ? "" : "told to");
+    if (verdict == Verdict::kDelivered) delivered.push_back(seq);
+  }
+  void TellDone() { listener_->OnVerdictsDone(); }
+  /// Everything in flight, one group.
+  void TellAll(Verdict verdict) {
+    for (Seq seq : std::vector<Seq>(in_flight)) Tell(seq, verdict);
+    TellDone();
+  }
+
+  std::vector<Seq> sent;
+  std::vector<Seq> in_flight;
+  std::vector<Seq> delivered;
+  std::size_t max_in_flight = 0;
+  int resets = 0;
+  bool is_closed = false;
+
+ private:
+  FakeClock& clock_;
+  SinkListener* listener_ = nullptr;
+};
+
+}  // namespace sluice

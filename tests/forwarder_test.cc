@@ -1,0 +1,237 @@
+#include "gateway/forwarder.h"
+
+#include <doctest/doctest.h>
+
+#include <numeric>
+
+#include "tests/fakes.h"
+
+namespace sluice {
+namespace {
+
+constexpr LaneId kLane = 1;
+
+std::vector<Row> Rows(Seq first, Seq last, std::size_t payload = 10) {
+  std::vector<Row> rows;
+  for (Seq seq = first; seq <= last; ++seq) {
+    Row& row = rows.emplace_back();
+    row.seq = seq;
+    row.previous = seq - 1;
+    row.event.topic = "plant/1";
+    row.event.payload.assign(payload, 'x');
+  }
+  return rows;
+}
+
+std::vector<Seq> Sequence(Seq first, Seq last) {
+  std::vector<Seq> seqs(last - first + 1);
+  std::iota(seqs.begin(), seqs.end(), first);
+  return seqs;
+}
+
+struct Fixture {
+  FakeClock clock;
+  FakeStore store{clock};
+  FakeSink sink{clock};
+  int settled = 0;
+  std::unique_ptr<Forwarder> forwarder;
+
+  void Start(std::uint64_t backlog = 0) {
+    for (Row& row : Rows(1, backlog)) store.lanes[kLane][row.seq] = row;
+    const LaneState lane{kLane, "cloud", "normal", backlog, backlog, backlog * 100};
+    forwarder = std::make_unique<Forwarder>(lane, Forwarder::Options{.sink = "cloud"}, sink, store, clock, [this] { ++settled; });
+    forwarder->Start();
+    clock.RunTasks();
+  }
+  void Commit(std::vector<Row> rows) {
+    for (const Row& row : rows) store.lanes[kLane][row.seq] = row;
+    forwarder->OnCommitted(std::move(rows));
+    clock.RunTasks();
+  }
+  void Settle() {
+    Batch batch;
+    forwarder->TakeSettled(batch);
+    store.Commit(std::move(batch), [](Result<void>, Batch) {});
+    clock.RunTasks();
+  }
+  std::size_t OnDisk() { return store.lanes[kLane].size(); }
+};
+
+TEST_CASE_FIXTURE(Fixture, "forwarder: a committed row goes from memory to the sink and is settled only after its verdict") {
+  Start();
+  Commit(Rows(1, 3));
+  CHECK(sink.sent == Sequence(1, 3));
+  CHECK(store.reads == 0);
+  Settle();
+  CHECK(OnDisk() == 3);
+  sink.TellAll(Verdict::kDelivered);
+  CHECK(settled > 0);
+  Settle();
+  CHECK(OnDisk() == 0);
+}
+
+TEST_CASE_FIXTURE(Fixture, "forwarder: reports out of order settle only the prefix") {
+  Start();
+  Commit(Rows(1, 4));
+  for (Seq seq : {4, 2, 1}) sink.Tell(seq, Verdict::kDelivered);
+  sink.TellDone();
+  Settle();
+  CHECK(OnDisk() == 2);
+  sink.TellAll(Verdict::kDelivered);
+  Settle();
+  CHECK(OnDisk() == 0);
+}
+
+TEST_CASE_FIXTURE(Fixture, "forwarder: a backlog drains from disk and then goes on from memory, in order, each row once") {
+  Start(10'000);
+  Seq next = 10'001;
+  while (sink.delivered.size() < 10'000) {
+    REQUIRE_FALSE(sink.in_flight.empty());
+    Commit(Rows(next, next + 9));
+    next += 10;
+    sink.TellAll(Verdict::kDelivered);
+    clock.RunTasks();
+  }
+  while (!sink.in_flight.empty()) {
+    sink.TellAll(Verdict::kDelivered);
+    clock.RunTasks();
+  }
+  const int reads = store.reads;
+  Commit(Rows(next, next + 9));
+  CHECK(store.reads == reads);
+  CHECK(sink.sent == Sequence(1, next + 9));
+}
+
+TEST_CASE_FIXTURE(Fixture, "forwarder: what is in flight is bounded in events and in bytes") {
+  Start();
+  SUBCASE("events") {
+    Commit(Rows(1, 9'000));
+    CHECK(sink.in_flight.size() == Forwarder::kMaxEvents);
+  }
+  SUBCASE("bytes") {
+    for (Seq seq = 1; seq <= 20; ++seq) Commit(Rows(seq, seq, 1u << 20));
+    CHECK(sink.in_flight.size() == 8);
+  }
+}
+
+TEST_CASE_FIXTURE(Fixture, "forwarder: a sink that is away costs no memory beyond the bound, and nothing is lost") {
+  Start();
+  for (Seq seq = 1; seq <= 30'000; seq += 100) Commit(Rows(seq, seq + 99));
+  CHECK(sink.in_flight.size() == Forwarder::kMaxEvents);
+  while (!sink.in_flight.empty()) {
+    sink.TellAll(Verdict::kDelivered);
+    clock.RunTasks();
+  }
+  CHECK(sink.sent == Sequence(1, 30'000));
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "forwarder: after a refusal nothing overtakes: the lane goes back and sends singly until past what was in flight") {
+  Start();
+  Commit(Rows(1, 100));
+  for (Seq seq = 1; seq <= 49; ++seq) sink.Tell(seq, Verdict::kDelivered);
+  sink.Tell(50, Verdict::kRejected);
+  for (Seq seq = 51; seq <= 60; ++seq) sink.Tell(seq, Verdict::kRetry);
+  sink.TellDone();
+  sink.sent.clear();
+  sink.max_in_flight = 0;
+  clock.RunTasks();
+  REQUIRE(sink.in_flight == std::vector<Seq>{50});
+  sink.TellAll(Verdict::kRejected);
+  clock.RunTasks();
+  while (!sink.in_flight.empty() && sink.delivered.size() < 99) {
+    sink.TellAll(Verdict::kDelivered);
+    clock.RunTasks();
+  }
+  CHECK(sink.sent == Sequence(50, 100));
+  CHECK(sink.max_in_flight == 1);
+  Settle();
+  CHECK(OnDisk() == 0);
+  CHECK(store.dead_letters == std::map<Seq, std::string>{{50, "told to"}});
+
+  Commit(Rows(101, 110));
+  CHECK(sink.in_flight == Sequence(101, 110));
+}
+
+TEST_CASE_FIXTURE(Fixture, "forwarder: a row refused in a crowd is not set aside, only one refused alone") {
+  Start();
+  Commit(Rows(1, 2));
+  sink.TellAll(Verdict::kRejected);
+  clock.RunTasks();
+  Settle();
+  CHECK(store.dead_letters.empty());
+  sink.TellAll(Verdict::kDelivered);
+  clock.RunTasks();
+  sink.TellAll(Verdict::kDelivered);
+  Settle();
+  CHECK(OnDisk() == 0);
+  CHECK(store.dead_letters.empty());
+}
+
+TEST_CASE_FIXTURE(Fixture, "forwarder: what was delivered out of order before a refusal is not sent again") {
+  Start();
+  Commit(Rows(1, 3));
+  sink.Tell(2, Verdict::kDelivered);
+  sink.Tell(1, Verdict::kRetry);
+  sink.TellDone();
+  sink.sent.clear();
+  clock.Advance(std::chrono::minutes(1));
+  sink.TellAll(Verdict::kDelivered);
+  clock.RunTasks();
+  sink.TellAll(Verdict::kDelivered);
+  CHECK(sink.sent == std::vector<Seq>{1, 3});
+}
+
+TEST_CASE_FIXTURE(Fixture, "forwarder: a transient failure is tried again without end, with growing, capped pauses") {
+  Start();
+  Commit(Rows(1, 1));
+  for (int attempt = 1; attempt <= 100; ++attempt) {
+    sink.TellAll(Verdict::kRetry);
+    clock.RunTasks();
+    REQUIRE(sink.in_flight.empty());  // Never at once.
+    clock.Advance(std::chrono::seconds(30));
+    REQUIRE(sink.in_flight == std::vector<Seq>{1});
+  }
+  sink.TellAll(Verdict::kDelivered);
+  Settle();
+  CHECK(OnDisk() == 0);
+}
+
+TEST_CASE_FIXTURE(Fixture, "forwarder: a damaged row is never sent; it is set aside and the others pass") {
+  store.damaged = {2};
+  Start(3);
+  CHECK(sink.sent == std::vector<Seq>{1, 3});
+  sink.TellAll(Verdict::kDelivered);
+  Settle();
+  CHECK(OnDisk() == 0);
+  CHECK(store.dead_letters == std::map<Seq, std::string>{{2, "damaged"}});
+}
+
+TEST_CASE_FIXTURE(Fixture, "forwarder: close waits for verdicts, and settles what they say") {
+  Start();
+  Commit(Rows(1, 2));
+  bool closed = false;
+  forwarder->Close(std::chrono::seconds(5), [&] { closed = true; });
+  Commit(Rows(3, 3));
+  CHECK(sink.sent == Sequence(1, 2));
+  CHECK_FALSE(sink.is_closed);
+  sink.TellAll(Verdict::kDelivered);
+  clock.RunTasks();
+  CHECK(closed);
+  Settle();
+  CHECK(OnDisk() == 1);
+}
+
+TEST_CASE_FIXTURE(Fixture, "forwarder: close does not wait for ever") {
+  Start();
+  Commit(Rows(1, 2));
+  bool closed = false;
+  forwarder->Close(std::chrono::seconds(5), [&] { closed = true; });
+  clock.Advance(std::chrono::seconds(6));
+  CHECK(closed);
+  Settle();
+  CHECK(OnDisk() == 2);
+}
+
+}  // namespace
+}  // namespace sluice

@@ -1,0 +1,3 @@
+foreach(subject settlement inbox forwarder)
+  sluice_test(${subject} unit 60 ${subject}_test.cc LIBS sluice_core sluice_failpoint_none)
+endforeach()

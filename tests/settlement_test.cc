@@ -1,0 +1,43 @@
+#include "gateway/settlement.h"
+
+#include <doctest/doctest.h>
+
+namespace sluice {
+namespace {
+
+TEST_CASE("settlement: the prefix waits for its oldest unfinished row") {
+  Settlement settlement;
+  for (Seq seq : {10, 12, 15}) CHECK(settlement.Begin(seq, 100));
+  settlement.Finish(15);
+  settlement.Finish(12);
+  CHECK(settlement.SettledThrough() == 0);
+  CHECK(settlement.InFlightEvents() == 1);
+  settlement.Finish(10);
+  CHECK(settlement.SettledThrough() == 15);
+  CHECK(settlement.InFlightBytes() == 0);
+}
+
+TEST_CASE("settlement: after a rewind only what was not finished is sent again") {
+  Settlement settlement;
+  for (Seq seq : {1, 2, 3}) REQUIRE(settlement.Begin(seq, 10));
+  settlement.Finish(2);
+  settlement.Rewind();
+  CHECK(settlement.InFlightEvents() == 0);
+  CHECK(settlement.Begin(1, 10));
+  CHECK_FALSE(settlement.Begin(2, 10));
+  CHECK(settlement.Begin(3, 10));
+  settlement.Finish(1);
+  CHECK(settlement.SettledThrough() == 2);
+}
+
+TEST_CASE("settlement: a report from before the rewind changes nothing") {
+  Settlement settlement;
+  REQUIRE(settlement.Begin(1, 10));
+  settlement.Rewind();
+  settlement.Finish(1);
+  CHECK(settlement.SettledThrough() == 0);
+  CHECK(settlement.Begin(1, 10));
+}
+
+}  // namespace
+}  // namespace sluice
