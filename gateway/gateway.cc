@@ -1,0 +1,78 @@
+#include "gateway/gateway.h"
+
+#include <random>
+#include <utility>
+
+#include "gateway/log.h"
+
+namespace sluice {
+
+Gateway::Gateway(const Config& config, Router router, Parts parts)
+    : clock_(parts.clock),
+      store_(parts.store),
+      router_(std::move(router)),
+      sinks_(std::move(parts.sinks)),
+      sources_(std::move(parts.sources)),
+      committer_(config.outbox.commit_every, parts.last_seq, router_, parts.inbox, parts.store, parts.clock,
+                 {.on_cut =
+                      [this] {
+                        for (auto& source : sources_) source->OnCut();
+                      },
+                  .on_durable =
+                      [this] {
+                        for (auto& source : sources_) source->OnDurable();
+                      }}) {
+  MakeForwarders(config, parts.lanes);
+}
+
+void Gateway::MakeForwarders(const Config& config, const std::vector<LaneState>& lanes) {
+  std::random_device seed;
+  std::vector<LaneSlot> slots;
+  for (std::size_t i = 0; i < config.sinks.size(); ++i) {
+    const SinkConfig& sink = config.sinks[i];
+    forwarders_.push_back(std::make_unique<Forwarder>(lanes[i], Forwarder::Options{sink.name, sink.retry_min, sink.retry_max, seed()},
+                                                      *sinks_[i], store_, clock_, [this] { committer_.OnSettled(); }));
+    slots.push_back({lanes[i].id, lanes[i].last_seq, forwarders_.back().get()});
+    if (lanes[i].pending_events > 0) {
+      Log(LogLevel::kInfo, "gateway", "backlog found",
+          {{"sink", sink.name}, {"events", std::to_string(lanes[i].pending_events)}, {"bytes", std::to_string(lanes[i].pending_bytes)}});
+    }
+  }
+  committer_.SetLanes(std::move(slots));
+}
+
+void Gateway::Start() {
+  for (auto& forwarder : forwarders_) forwarder->Start();
+  for (auto& source : sources_) source->Start();
+}
+
+void Gateway::Stop(std::chrono::milliseconds limit, std::function<void(bool)> stopped) {
+  stop_limit_ = limit;
+  stopped_ = std::move(stopped);
+  awaited_ = sources_.size();
+  for (auto& source : sources_) source->Quiesce([this] { OnQuiet(); });
+}
+
+void Gateway::OnQuiet() {
+  if (--awaited_ > 0) return;
+  committer_.Flush([this](bool clean) { OnInboxFlushed(clean); });
+}
+
+void Gateway::OnInboxFlushed(bool clean) {
+  clean_ &= clean;
+  awaited_ = sources_.size() + forwarders_.size();
+  for (auto& source : sources_) source->Close([this] { OnClosed(); });
+  for (auto& forwarder : forwarders_) forwarder->Close(stop_limit_, [this] { OnClosed(); });
+}
+
+void Gateway::OnClosed() {
+  if (--awaited_ > 0) return;
+  committer_.Flush([this](bool clean) { OnSettlingFlushed(clean); });
+}
+
+void Gateway::OnSettlingFlushed(bool clean) {
+  clean_ &= clean;
+  store_.Close([this] { stopped_(clean_); });
+}
+
+}  // namespace sluice

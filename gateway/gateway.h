@@ -1,0 +1,65 @@
+// The gateway at work: sources, committer, forwarders and sinks put together, started, and stopped in the order of the flow.
+//
+// Stop: the sources take in no more; the inbox is committed; acknowledgements leave and the sources disconnect, while the forwarders wait
+// for the last verdicts; what these settle is committed; the store closes last.
+//
+// Loop thread.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/config.h"
+#include "gateway/committer.h"
+#include "gateway/forwarder.h"
+#include "gateway/inbox.h"
+#include "gateway/ports.h"
+#include "gateway/router.h"
+
+namespace sluice {
+
+class Gateway {
+ public:
+  /// What `main` has made. The borrowed parts outlive the gateway.
+  struct Parts {
+    Clock& clock;
+    Inbox& inbox;
+    EventStore& store;
+    Seq last_seq = 0;
+    std::vector<LaneState> lanes;              ///< One per sink, in the order of Config::sinks.
+    std::vector<std::unique_ptr<Sink>> sinks;  ///< Likewise.
+    std::vector<std::unique_ptr<Source>> sources;
+  };
+
+  Gateway(const Config& config, Router router, Parts parts);
+
+  void Start();
+  /// The inbox woke the loop.
+  void OnInbox() { committer_.OnInbox(); }
+  /// Verdicts still due are awaited at most `limit`. `stopped` runs once; `clean`: all that was received is durable.
+  void Stop(std::chrono::milliseconds limit, std::function<void(bool clean)> stopped);
+
+ private:
+  void MakeForwarders(const Config& config, const std::vector<LaneState>& lanes);
+  void OnQuiet();
+  void OnInboxFlushed(bool clean);
+  void OnClosed();
+  void OnSettlingFlushed(bool clean);
+
+  Clock& clock_;
+  EventStore& store_;
+  const Router router_;
+  std::vector<std::unique_ptr<Sink>> sinks_;
+  std::vector<std::unique_ptr<Source>> sources_;
+  std::vector<std::unique_ptr<Forwarder>> forwarders_;
+  Committer committer_;
+
+  std::chrono::milliseconds stop_limit_{0};
+  std::size_t awaited_ = 0;  // Parts whose answer the present step of the stop waits for.
+  bool clean_ = true;
+  std::function<void(bool)> stopped_;
+};
+
+}  // namespace sluice

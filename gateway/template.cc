@@ -1,0 +1,42 @@
+#include "gateway/template.h"
+
+#include <algorithm>
+
+namespace sluice {
+
+Result<Template> Template::Parse(std::string_view text, const Resolve& resolve) {
+  Template result;
+  std::string literal;
+  const auto flush = [&] {
+    if (!literal.empty()) result.parts_.push_back({std::move(literal), std::nullopt});
+    literal.clear();
+  };
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const std::string at = " at character " + std::to_string(i + 1);
+    if (text.substr(i, 2) == "{{" || text.substr(i, 2) == "}}") {
+      literal += text[i++];
+      continue;
+    }
+    if (text[i] == '}') return Fail(ErrorCode::kInvalid, "`}` without `{`" + at + "; write `}}` for a brace");
+    if (text[i] != '{') {
+      literal += text[i];
+      continue;
+    }
+    const std::size_t end = text.find('}', i);
+    if (end == std::string_view::npos) return Fail(ErrorCode::kInvalid, "`{` without `}`" + at + "; write `{{` for a brace");
+    const std::string_view name = text.substr(i + 1, end - i - 1);
+    const std::optional<std::size_t> number = resolve(name);
+    if (!number) return Fail(ErrorCode::kInvalid, "nothing is named `{" + std::string(name) + "}`" + at);
+    flush();
+    result.parts_.push_back({"", number});
+    i = end;
+  }
+  flush();
+  return result;
+}
+
+bool Template::IsConstant() const {
+  return std::none_of(parts_.begin(), parts_.end(), [](const Part& part) { return part.name.has_value(); });
+}
+
+}  // namespace sluice

@@ -1,0 +1,174 @@
+#include "gateway/committer.h"
+
+#include <doctest/doctest.h>
+
+#include "tests/fakes.h"
+
+namespace sluice {
+namespace {
+
+using std::chrono::milliseconds;
+
+const std::string kSource = "local";
+
+Config MakeConfig() {
+  Config config;
+  config.gateway.id = "gw";
+  config.sinks.resize(2);
+  config.sinks[0].name = "cloud";
+  config.sinks[1].name = "disk";
+  config.routes.push_back({.name = "both", .match = {"both/#"}, .key = "", .to = {{"cloud", "a"}, {"disk", "b"}}, .continue_after = false});
+  config.routes.push_back({.name = "one", .match = {"one/#"}, .key = "", .to = {{"cloud", "a"}}, .continue_after = false});
+  return config;
+}
+
+struct Fixture {
+  FakeClock clock;
+  FakeStore store{clock};
+  Router router = *Router::Create(MakeConfig());
+  Inbox inbox{{.max_events = 10'000, .max_bytes = 1u << 24, .cut_events = 100, .cut_bytes = 1u << 18},
+              [this] { clock.Post([this] { committer.OnInbox(); }); }};
+  FakeSink cloud{clock};
+  FakeSink disk{clock};
+  int cuts = 0;
+  int durable = 0;
+  Committer committer{milliseconds(100), 0, router, inbox, store, clock, {[this] { ++cuts; }, [this] { ++durable; }}};
+  std::vector<std::unique_ptr<Forwarder>> forwarders;
+  ConnectionId connection = inbox.OpenConnection(kSource);
+
+  Fixture() {
+    AddLane(1, cloud);
+    AddLane(2, disk);
+    committer.SetLanes({{1, 0, forwarders[0].get()}, {2, 0, forwarders[1].get()}});
+  }
+  void AddLane(LaneId id, Sink& sink) {
+    forwarders.push_back(std::make_unique<Forwarder>(LaneState{id, "s", "normal", 0, 0, 0}, Forwarder::Options{.sink = "s"}, sink, store,
+                                                     clock, [this] { committer.OnSettled(); }));
+    forwarders.back()->Start();
+  }
+  void Push(const std::string& topic, Refusal refusal = Refusal::kNone) {
+    Event event;
+    event.topic = topic;
+    event.payload = "p";
+    event.qos = 1;
+    event.refusal = refusal;
+    inbox.Push(connection, std::move(event));
+  }
+};
+
+TEST_CASE_FIXTURE(Fixture, "committer: events wait for others at most commit_every, then all of them are one transaction") {
+  Push("one/1");
+  clock.Advance(milliseconds(50));
+  Push("one/2");
+  clock.Advance(milliseconds(49));
+  CHECK(store.commits == 0);
+  CHECK(inbox.DoneCount(connection) == 0);
+  clock.Advance(milliseconds(1));
+  CHECK(store.commits == 1);
+  CHECK(inbox.DoneCount(connection) == 2);
+  CHECK(cuts == 1);
+  CHECK(durable == 1);
+  CHECK(cloud.sent == std::vector<Seq>{1, 2});
+}
+
+TEST_CASE_FIXTURE(Fixture, "committer: a reached cut limit does not wait for the time") {
+  for (int i = 0; i < 100; ++i) Push("one/1");
+  clock.RunTasks();
+  CHECK(inbox.DoneCount(connection) == 100);
+}
+
+TEST_CASE_FIXTURE(Fixture, "committer: an event of two sinks is a row in each lane with one seq, chained within each lane") {
+  Push("both/1");
+  Push("one/1");
+  Push("both/2");
+  clock.Advance(milliseconds(100));
+  CHECK(store.lanes[1].size() == 3);
+  CHECK(store.lanes[2].size() == 2);
+  CHECK(store.lanes[1].at(3).previous == 2);
+  CHECK(store.lanes[2].at(3).previous == 1);
+  CHECK(store.lanes[1].at(3).event.payload == "p");
+  CHECK(store.lanes[2].at(3).event.payload == "p");
+}
+
+TEST_CASE_FIXTURE(Fixture, "committer: unrouted and refused events are counted durably before they are done") {
+  Push("nowhere");
+  Push("one/1", Refusal::kTooLarge);
+  clock.Advance(milliseconds(100));
+  REQUIRE(store.sources.size() == 1);
+  CHECK(store.sources[0].received == 2);
+  CHECK(store.sources[0].unrouted == 1);
+  CHECK(store.sources[0].too_large == 1);
+  CHECK(store.sources[0].routed == 0);
+  CHECK(inbox.DoneCount(connection) == 2);
+  CHECK(store.lanes[1].empty());
+}
+
+TEST_CASE_FIXTURE(Fixture, "committer: nothing is done while the store fails, and the same rows are tried again before any later one") {
+  store.refuse_all = ErrorCode::kUnavailable;
+  Push("one/1");
+  clock.Advance(milliseconds(200));
+  Push("one/2");
+  clock.Advance(std::chrono::seconds(5));
+  CHECK(store.commits > 5);
+  CHECK(inbox.DoneCount(connection) == 0);
+  CHECK(cloud.sent.empty());
+  store.refuse_all.reset();
+  clock.Advance(std::chrono::seconds(1));
+  CHECK(inbox.DoneCount(connection) == 2);
+  CHECK(cloud.sent == std::vector<Seq>{1, 2});
+  CHECK(store.lanes[1].size() == 2);
+}
+
+TEST_CASE_FIXTURE(Fixture, "committer: on a full disk settling goes on alone, and rows follow when there is room") {
+  Push("one/1");
+  clock.Advance(milliseconds(100));
+  store.refuse_rows = ErrorCode::kFull;
+  Push("one/2");
+  clock.Advance(milliseconds(200));
+  CHECK(inbox.DoneCount(connection) == 1);
+  cloud.TellAll(Verdict::kDelivered);
+  clock.Advance(std::chrono::seconds(2));
+  CHECK(store.lanes[1].empty());
+  store.refuse_rows.reset();
+  clock.Advance(std::chrono::seconds(1));
+  CHECK(inbox.DoneCount(connection) == 2);
+  CHECK(store.lanes[1].size() == 1);
+}
+
+TEST_CASE_FIXTURE(Fixture, "committer: settled rows leave with the next transaction, or alone after a second") {
+  Push("one/1");
+  clock.Advance(milliseconds(100));
+  cloud.TellAll(Verdict::kDelivered);
+  clock.Advance(milliseconds(999));
+  CHECK(store.commits == 1);
+  clock.Advance(milliseconds(1));
+  CHECK(store.commits == 2);
+  CHECK(store.lanes[1].empty());
+}
+
+TEST_CASE_FIXTURE(Fixture, "committer: flush makes everything durable at once, and says if it could not") {
+  Push("one/1");
+  bool clean = false;
+  int calls = 0;
+  auto flushed = [&](bool ok) {
+    ++calls;
+    clean = ok;
+  };
+  SUBCASE("healthy") {
+    committer.Flush(flushed);
+    clock.RunTasks();
+    CHECK(clean);
+    CHECK(inbox.DoneCount(connection) == 1);
+  }
+  SUBCASE("failing") {
+    store.refuse_all = ErrorCode::kUnavailable;
+    committer.Flush(flushed);
+    clock.RunTasks();
+    CHECK_FALSE(clean);
+    CHECK(inbox.DoneCount(connection) == 0);
+  }
+  CHECK(calls == 1);
+}
+
+}  // namespace
+}  // namespace sluice
