@@ -2,20 +2,15 @@
 #pragma once
 
 #include <memory>
-#include <string>
 
 #include "config/config.h"
+#include "gateway/cloud_event.h"
 #include "gateway/loop.h"
 #include "gateway/ports.h"
 
 namespace sluice {
 
-/// What a sink needs to know to name events: the parts of `<gateway id>:<outbox id>:<seq>`.
-struct Identity {
-  std::string gateway_id;
-  std::string outbox_id;
-};
-
-std::unique_ptr<Sink> MakeSink(const SinkConfig& config, const Identity& identity, Loop& loop);
+/// kInvalid: the driver does not accept the configuration. `loop` outlives the sink.
+Result<std::unique_ptr<Sink>> MakeSink(const SinkConfig& config, const Identity& identity, Loop& loop);
 
 }  // namespace sluice

@@ -123,8 +123,8 @@ void Committer::Add(Transaction& transaction, Handed handed) {
   SourceCount& count = CountOf(transaction.batch, *handed.source);
   ++count.received;
   if (handed.event.qos == 0) ++count.unprotected;
-  if (handed.event.refusal == Refusal::kTooLarge) {
-    ++count.too_large;
+  if (handed.event.refusal != Refusal::kNone) {
+    ++(handed.event.refusal == Refusal::kTooLarge ? count.too_large : count.retained);
     return;
   }
   routed_.clear();

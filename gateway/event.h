@@ -25,7 +25,11 @@ struct Property {
 };
 
 /// Why a message was not let into a lane. Each is counted in the ledger under its name.
-enum class Refusal : std::uint8_t { kNone, kTooLarge };
+enum class Refusal : std::uint8_t {
+  kNone,
+  kTooLarge,  ///< Over the source's max_payload.
+  kRetained,  ///< A retained copy, and the source says to skip them.
+};
 
 /// One message as a source received it. `payload` is never looked into on the way.
 struct Event {

@@ -34,9 +34,12 @@ void Inbox::CloseConnection(ConnectionId connection) {
   waiting_.erase(gone, waiting_.end());
 }
 
-bool Inbox::IsOpen(ConnectionId connection) const {
+void Inbox::RetireConnection(ConnectionId connection) {
   std::lock_guard lock(mutex_);
-  return connections_.contains(connection);
+  auto it = connections_.find(connection);
+  if (it == connections_.end()) return;
+  it->second.retired = true;
+  if (it->second.done == it->second.handed) connections_.erase(it);
 }
 
 void Inbox::Push(ConnectionId connection, Event event) {
@@ -83,7 +86,10 @@ void Inbox::MarkDone(ConnectionId connection, std::uint64_t events, std::size_t 
   std::lock_guard lock(mutex_);
   undone_events_ -= events;
   undone_bytes_ -= bytes;
-  if (auto it = connections_.find(connection); it != connections_.end()) it->second.done += events;
+  auto it = connections_.find(connection);
+  if (it == connections_.end()) return;
+  it->second.done += events;
+  if (it->second.retired && it->second.done == it->second.handed) connections_.erase(it);
 }
 
 std::uint64_t Inbox::HandedCount(ConnectionId connection) const {

@@ -48,7 +48,8 @@ class Inbox {
   ConnectionId OpenConnection(const std::string& source);
   /// Its events that still wait leave uncounted; what is pushed or done for it from now on is ignored.
   void CloseConnection(ConnectionId connection);
-  bool IsOpen(ConnectionId connection) const;
+  /// Its client is gone: nothing more will be pushed. Its events stay and become durable; it is forgotten when they are.
+  void RetireConnection(ConnectionId connection);
 
   /// Foreign threads. Never blocks on anything but the mutex, never refuses: back-pressure is IsFull.
   void Push(ConnectionId connection, Event event);
@@ -73,6 +74,7 @@ class Inbox {
     const std::string* source = nullptr;
     std::uint64_t handed = 0;
     std::uint64_t done = 0;
+    bool retired = false;
   };
 
   bool CutDue() const;  // REQUIRES: mutex_ held.

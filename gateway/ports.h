@@ -89,7 +89,8 @@ class Source {
   virtual void OnCut() = 0;
   /// Some events became durable, so acknowledgements may leave and room may be free.
   virtual void OnDurable() = 0;
-  /// Stops taking in events; `stopped` runs once, when no more event will be pushed. Acknowledgements of what was pushed can still leave.
+  /// Stops reading from the outside; `stopped` runs once. What the client library had buffered may still be pushed: if it is not committed
+  /// any more, it is not acknowledged either. Acknowledgements of what becomes durable still leave.
   virtual void Quiesce(std::function<void()> stopped) = 0;
   /// Disconnects, after acknowledging what is durable; `closed` runs once.
   virtual void Close(std::function<void()> closed) = 0;
@@ -124,6 +125,7 @@ struct SourceCount {
   std::uint64_t routed = 0;
   std::uint64_t unrouted = 0;
   std::uint64_t too_large = 0;    ///< refused{too_large}
+  std::uint64_t retained = 0;     ///< refused{retained}
   std::uint64_t unprotected = 0;  ///< Of those received, how many came with QoS 0.
 };
 

@@ -1,0 +1,128 @@
+#include "config/build.h"
+
+#include <algorithm>
+
+#include "config/build_sink.h"
+#include "config/build_source.h"
+#include "gateway/router.h"
+#include "gateway/topic.h"
+
+namespace sluice {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::milliseconds;
+
+void ReadGateway(ObjectReader& root, GatewayConfig& gateway) {
+  Result<std::string> host = ResolveReferences("${hostname}", ReferenceMode::kResolve);
+  gateway.id = host ? *host : "gateway";
+  root.Object("gateway", [&](ObjectReader& reader) {
+    reader.String("id", gateway.id);
+    const bool bad = gateway.id.empty() || gateway.id.size() > 64 || gateway.id.find_first_of(": /\t\n") != std::string::npos;
+    if (bad) reader.Complain("id", "a gateway's id has 1 to 64 characters, without space, `:` and `/`: it is a part of every event's id");
+  });
+}
+
+void ReadOutbox(ObjectReader& root, OutboxConfig& outbox) {
+  root.Object("outbox", [&](ObjectReader& reader) {
+    reader.String("path", outbox.path);
+    reader.BytesOf("max_bytes", 8u << 20, Bytes{1} << 44, outbox.max_bytes);
+    reader.BytesOf("min_free_bytes", 0, Bytes{1} << 44, outbox.min_free_bytes);
+    reader.DurationOf("commit_every", milliseconds(0), milliseconds(10'000), outbox.commit_every);
+    if (outbox.path.empty()) reader.Complain("path", "the outbox needs a file");
+  });
+}
+
+void ReadLog(ObjectReader& root, LogConfig& log) {
+  root.Object("log", [&](ObjectReader& reader) {
+    auto level = static_cast<std::size_t>(log.level);
+    auto format = static_cast<std::size_t>(log.format);
+    reader.Word("level", {"error", "warning", "info", "debug"}, level);
+    reader.Word("format", {"logfmt", "json"}, format);
+    log.level = static_cast<LogLevel>(level);
+    log.format = static_cast<LogFormat>(format);
+  });
+}
+
+std::vector<std::string> SinkNames(const Config& config) {
+  std::vector<std::string> names;
+  for (const SinkConfig& sink : config.sinks) names.push_back(sink.name);
+  return names;
+}
+
+void ReadTargets(ObjectReader& route, const Config& config, RouteConfig& result) {
+  const JsonMember* to = route.Find("to");
+  if (to == nullptr) return;
+  const std::vector<std::string> names = SinkNames(config);
+  const auto add = [&](const std::string& sink, const Place& place, const std::string& pointer) -> RouteTarget& {
+    if (std::find(names.begin(), names.end(), sink) == names.end()) {
+      route.findings().mistakes.push_back({place, pointer, "there is no sink `" + sink + "`." + Suggestion(sink, names), {}});
+    }
+    return result.to.emplace_back(RouteTarget{sink, ""});
+  };
+  if (to->value.kind == JsonNode::Kind::kString) {
+    add(to->value.text, to->value.place, route.PointerOf("to"));
+    return;
+  }
+  route.Each("to", [&](const JsonMember& member, const std::string& pointer) {
+    RouteTarget& target = add(member.key, member.place, pointer);
+    ObjectReader(member.value, pointer, route.findings()).String("topic", target.destination);
+  });
+  if (to->value.kind == JsonNode::Kind::kObject && to->value.members.empty()) route.Complain("to", "a route leads to one sink at least");
+}
+
+void CheckRoute(ObjectReader& route, const Config& config, const RouteConfig& result) {
+  for (const RouteTarget& target : result.to) {
+    auto sink = std::find_if(config.sinks.begin(), config.sinks.end(), [&](const SinkConfig& s) { return s.name == target.sink; });
+    if (sink == config.sinks.end()) return;  // Told already.
+    if (sink->type == SinkType::kKafka && target.destination.empty()) {
+      return route.Complain("to",
+                            "the Kafka sink `" + target.sink + "` needs a topic: { \"" + target.sink + "\": { \"topic\": \"...\" } }");
+    }
+  }
+  Config one = config;
+  one.routes = {result};
+  Result<Router> router = Router::Create(one);
+  if (!router) route.Complain("match", router.error().message);
+}
+
+void ReadRoute(const JsonNode& node, const std::string& pointer, Config& config, Findings& findings) {
+  RouteConfig result;
+  ObjectReader route(node, pointer, findings);
+  const std::size_t before = findings.mistakes.size();
+  route.Require("name", "a short word for the log and the counters");
+  route.Require("match", "an MQTT topic filter, or several");
+  route.Require("to", "the name of a sink, or { \"sink\": { \"topic\": \"...\" } }");
+  route.String("name", result.name);
+  route.Strings("match", result.match);
+  route.String("key", result.key);
+  route.Bool("continue", result.continue_after);
+  ReadTargets(route, config, result);
+  const bool again = std::any_of(config.routes.begin(), config.routes.end(), [&](const RouteConfig& r) { return r.name == result.name; });
+  if (again) route.Complain("name", "another route is named `" + result.name + "` too");
+  if (findings.mistakes.size() == before) CheckRoute(route, config, result);
+  config.routes.push_back(std::move(result));
+}
+
+}  // namespace
+
+Config BuildConfig(const JsonNode& node, Findings& findings) {
+  Config config;
+  ObjectReader root(node, "", findings);
+  root.Find("$schema");  // For editors.
+  ReadGateway(root, config.gateway);
+  ReadOutbox(root, config.outbox);
+  ReadLog(root, config.log);
+  root.Require("sources", "where events come from");
+  root.Require("sinks", "where events go to");
+  root.Require("routes", "which events go where");
+  root.Each("sources", [&](const JsonMember& member, const std::string& pointer) {
+    config.sources.push_back(BuildSource(member, pointer, config.gateway, findings));
+  });
+  root.Each("sinks",
+            [&](const JsonMember& member, const std::string& pointer) { config.sinks.push_back(BuildSink(member, pointer, findings)); });
+  root.Items("routes", [&](const JsonNode& item, const std::string& pointer) { ReadRoute(item, pointer, config, findings); });
+  return config;
+}
+
+}  // namespace sluice

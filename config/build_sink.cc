@@ -1,0 +1,146 @@
+#include "config/build_sink.h"
+
+#include <algorithm>
+#include <charconv>
+#include <string_view>
+
+#include "config/build_source.h"
+
+namespace sluice {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::milliseconds;
+
+struct Forbidden {
+  std::string_view property;
+  std::string_view why;
+};
+
+// librdkafka properties that the promise stands on, or that have their own place here.
+constexpr Forbidden kForbidden[] = {{"acks", "events count as delivered only when all in-sync replicas have them"},
+                                    {"request.required.acks", "events count as delivered only when all in-sync replicas have them"},
+                                    {"enable.idempotence", "order and single delivery within a session stand on it"},
+                                    {"enable.gapless.guarantee", "nothing may overtake a failed event of its key"},
+                                    {"message.timeout.ms", "events are tried until they are delivered"},
+                                    {"delivery.timeout.ms", "events are tried until they are delivered"},
+                                    {"message.send.max.retries", "events are tried until they are delivered"},
+                                    {"retries", "events are tried until they are delivered"},
+                                    {"max.in.flight", "the idempotent producer sets it"},
+                                    {"max.in.flight.requests.per.connection", "the idempotent producer sets it"},
+                                    {"transactional.id", "transactions are not used"},
+                                    {"queue.buffering.max.messages", "what is in flight is bounded by sluice itself"},
+                                    {"queue.buffering.max.kbytes", "what is in flight is bounded by sluice itself"},
+                                    {"queuing.strategy", "order stands on it"},
+                                    {"delivery.report.only.error", "events are deleted on their delivery reports"},
+                                    {"log.queue", "sluice reads the library's log"},
+                                    {"bootstrap.servers", "write `brokers`"},
+                                    {"metadata.broker.list", "write `brokers`"},
+                                    {"security.protocol", "it follows from `tls` and `auth`"},
+                                    {"sasl.mechanism", "write `auth`"},
+                                    {"sasl.mechanisms", "write `auth`"},
+                                    {"sasl.username", "write `auth`"},
+                                    {"sasl.password", "write `auth`"},
+                                    {"ssl.ca.location", "write `tls`"},
+                                    {"ssl.certificate.location", "write `tls`"},
+                                    {"ssl.key.location", "write `tls`"},
+                                    {"ssl.key.password", "write `tls`"},
+                                    {"enable.ssl.certificate.verification", "a broker that cannot prove who it is gets nothing"},
+                                    {"ssl.endpoint.identification.algorithm", "a broker that cannot prove who it is gets nothing"}};
+
+std::string TextOf(const JsonNode& node) {
+  switch (node.kind) {
+    case JsonNode::Kind::kBool:
+      return node.boolean ? "true" : "false";
+    case JsonNode::Kind::kInteger:
+      return std::to_string(node.integer);
+    default:
+      return node.text;
+  }
+}
+
+void ReadRdkafka(ObjectReader& reader, KafkaSinkConfig& kafka) {
+  reader.Each("rdkafka", [&](const JsonMember& member, const std::string& pointer) {
+    const auto complain = [&](const std::string& message) { reader.findings().mistakes.push_back({member.place, pointer, message, {}}); };
+    const JsonNode::Kind kind = member.value.kind;
+    if (kind != JsonNode::Kind::kString && kind != JsonNode::Kind::kInteger && kind != JsonNode::Kind::kBool) {
+      return complain("a string, a whole number, true or false is expected here");
+    }
+    auto forbidden =
+        std::find_if(std::begin(kForbidden), std::end(kForbidden), [&](const Forbidden& f) { return f.property == member.key; });
+    if (forbidden != std::end(kForbidden)) return complain("`" + member.key + "` cannot be set here: " + std::string(forbidden->why));
+    Result<std::string> value = ResolveReferences(TextOf(member.value), reader.findings().mode);
+    if (!value) return complain(value.error().message);
+    kafka.rdkafka[member.key] = std::move(*value);
+  });
+}
+
+void ReadAuth(ObjectReader& reader, KafkaSinkConfig& kafka) {
+  reader.Object("auth", [&](ObjectReader& auth) {
+    const std::vector<std::string_view> mechanisms = {"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"};
+    std::size_t mechanism = 0;
+    auth.Require("mechanism", "PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512");
+    auth.Require("username", "who we are to the broker");
+    auth.Require("password", "as in \"${credential:kafka}\"");
+    auth.Word("mechanism", mechanisms, mechanism);
+    kafka.mechanism = mechanisms[mechanism];
+    auth.String("username", kafka.username);
+    auth.Secret("password", kafka.password);
+  });
+  if (kafka.mechanism == "PLAIN" && reader.Find("tls") == nullptr) {
+    reader.Warn("auth", "PLAIN sends the password in clear; add \"tls\": {}");
+  }
+}
+
+bool IsBroker(std::string_view text) {
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos || colon == 0) return false;
+  std::uint16_t port = 0;
+  const auto parsed = std::from_chars(text.data() + colon + 1, text.data() + text.size(), port);
+  return parsed.ec == std::errc() && parsed.ptr == text.data() + text.size() && port != 0;
+}
+
+void ReadKafka(ObjectReader& reader, KafkaSinkConfig& kafka) {
+  reader.Require("brokers", "as in [\"broker-1:9092\"]");
+  reader.Strings("brokers", kafka.brokers);
+  for (const std::string& broker : kafka.brokers) {
+    if (!HasReference(broker) && !IsBroker(broker)) reader.Complain("brokers", "`" + broker + "` is not host:port");
+  }
+  reader.Object("tls", [&](ObjectReader& tls) { kafka.tls = ReadTls(tls); });
+  ReadAuth(reader, kafka);
+  ReadRdkafka(reader, kafka);
+}
+
+void ReadFile(ObjectReader& reader, FileSinkConfig& file) {
+  reader.Require("path", "the file to write to");
+  reader.String("path", file.path);
+  reader.BytesOf("rotate_bytes", 4096, Bytes{1} << 40, file.rotate_bytes);
+  std::int64_t keep = file.keep_files;
+  reader.Integer("keep_files", 0, 100'000, keep);
+  file.keep_files = static_cast<int>(keep);
+}
+
+}  // namespace
+
+SinkConfig BuildSink(const JsonMember& member, const std::string& pointer, Findings& findings) {
+  SinkConfig sink;
+  sink.name = member.key;
+  if (!IsName(member.key))
+    findings.mistakes.push_back({member.place, pointer, "a sink's name has 1 to 32 letters, digits, `_` and `-`", {}});
+  ObjectReader reader(member.value, pointer, findings);
+  std::size_t type = 0;
+  reader.Require("type", "\"kafka\" or \"file\"");
+  reader.Word("type", {"kafka", "file"}, type);
+  sink.type = type == 0 ? SinkType::kKafka : SinkType::kFile;
+  reader.DurationOf("retry_min", milliseconds(1), hours(1), sink.retry_min);
+  reader.DurationOf("retry_max", milliseconds(1), hours(24), sink.retry_max);
+  if (sink.retry_max < sink.retry_min) reader.Complain("retry_max", "retry_max is less than retry_min");
+  if (sink.type == SinkType::kKafka) {
+    ReadKafka(reader, sink.kafka);
+  } else {
+    ReadFile(reader, sink.file);
+  }
+  return sink;
+}
+
+}  // namespace sluice

@@ -1,0 +1,111 @@
+#include "config/show.h"
+
+#include <nlohmann/json.hpp>
+
+#include "config/quantities.h"
+
+namespace sluice {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr const char* kMask = "***";
+
+Json Masked(const std::string& secret) {
+  return secret.empty() ? Json(nullptr) : Json(kMask);
+}
+
+void SetIfGiven(Json& object, const char* key, const std::string& value) {
+  if (!value.empty()) object[key] = value;
+}
+
+Json ShowTls(const TlsConfig& tls) {
+  Json json = Json::object();
+  SetIfGiven(json, "ca_file", tls.ca_file);
+  SetIfGiven(json, "cert_file", tls.cert_file);
+  SetIfGiven(json, "key_file", tls.key_file);
+  if (!tls.key_password.empty()) json["key_password"] = kMask;
+  return json;
+}
+
+Json ShowSource(const MqttSourceConfig& source) {
+  static constexpr const char* kRetained[] = {"once", "skip", "forward"};
+  const std::string host = source.host.find(':') == std::string::npos ? source.host : "[" + source.host + "]";
+  Json json;
+  json["type"] = "mqtt";
+  json["url"] = (source.tls ? "mqtts://" : "mqtt://") + host + ":" + std::to_string(source.port);
+  if (source.tls) json["tls"] = ShowTls(*source.tls);
+  json["client_id"] = source.client_id;
+  SetIfGiven(json, "username", source.username);
+  if (!source.password.empty()) json["password"] = kMask;
+  if (!source.proxy.empty()) json["proxy"] = kMask;
+  json["protocol"] = source.protocol_version == 5 ? "5" : "3.1.1";
+  for (const Subscription& subscription : source.subscribe) json["subscribe"][subscription.filter]["qos"] = subscription.qos;
+  json["retained"] = kRetained[static_cast<std::size_t>(source.retained)];
+  json["keepalive"] = FormatDuration(source.keepalive);
+  json["session_expiry"] = FormatDuration(source.session_expiry);
+  json["receive_maximum"] = source.receive_maximum;
+  json["max_payload"] = FormatBytes(source.max_payload);
+  json["connect_timeout"] = FormatDuration(source.connect_timeout);
+  json["reconnect_min"] = FormatDuration(source.reconnect_min);
+  json["reconnect_max"] = FormatDuration(source.reconnect_max);
+  return json;
+}
+
+Json ShowSink(const SinkConfig& sink) {
+  Json json;
+  if (sink.type == SinkType::kKafka) {
+    json["type"] = "kafka";
+    json["brokers"] = sink.kafka.brokers;
+    if (!sink.kafka.mechanism.empty()) {
+      json["auth"] = {{"mechanism", sink.kafka.mechanism}, {"username", sink.kafka.username}, {"password", Masked(sink.kafka.password)}};
+    }
+    if (sink.kafka.tls) json["tls"] = ShowTls(*sink.kafka.tls);
+    for (const auto& [name, value] : sink.kafka.rdkafka) {
+      const bool secret =
+          name.find("password") != std::string::npos || name.find("secret") != std::string::npos || name.find("pem") != std::string::npos;
+      json["rdkafka"][name] = secret ? kMask : value;
+    }
+  } else {
+    json["type"] = "file";
+    json["path"] = sink.file.path;
+    json["rotate_bytes"] = FormatBytes(sink.file.rotate_bytes);
+    json["keep_files"] = sink.file.keep_files;
+  }
+  json["retry_min"] = FormatDuration(sink.retry_min);
+  json["retry_max"] = FormatDuration(sink.retry_max);
+  return json;
+}
+
+Json ShowRoute(const RouteConfig& route) {
+  Json json;
+  json["name"] = route.name;
+  json["match"] = route.match;
+  SetIfGiven(json, "key", route.key);
+  for (const RouteTarget& target : route.to) {
+    json["to"][target.sink] = Json::object();
+    SetIfGiven(json["to"][target.sink], "topic", target.destination);
+  }
+  json["continue"] = route.continue_after;
+  return json;
+}
+
+}  // namespace
+
+std::string ShowConfig(const Config& config) {
+  static constexpr const char* kLevels[] = {"error", "warning", "info", "debug"};
+  Json json;
+  json["gateway"]["id"] = config.gateway.id;
+  for (const MqttSourceConfig& source : config.sources) json["sources"][source.name] = ShowSource(source);
+  json["outbox"] = {{"path", config.outbox.path},
+                    {"max_bytes", FormatBytes(config.outbox.max_bytes)},
+                    {"min_free_bytes", FormatBytes(config.outbox.min_free_bytes)},
+                    {"commit_every", FormatDuration(config.outbox.commit_every)}};
+  for (const SinkConfig& sink : config.sinks) json["sinks"][sink.name] = ShowSink(sink);
+  for (const RouteConfig& route : config.routes) json["routes"].push_back(ShowRoute(route));
+  json["log"] = {{"level", kLevels[static_cast<std::size_t>(config.log.level)]},
+                 {"format", config.log.format == LogFormat::kLogfmt ? "logfmt" : "json"}};
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace sluice

@@ -1,0 +1,118 @@
+#include "drivers/connect_request.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <strings.h>
+
+#include <charconv>
+
+namespace sluice {
+namespace {
+
+std::string EncodeBase64(std::string_view text) {
+  std::string out((text.size() + 2) / 3 * 4 + 1, '\0');
+  const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()), reinterpret_cast<const unsigned char*>(text.data()),
+                                   static_cast<int>(text.size()));
+  out.resize(static_cast<std::size_t>(size));
+  return out;
+}
+
+std::optional<std::string> DecodeBase64(std::string_view text) {
+  std::string out(text.size() / 4 * 3, '\0');
+  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(out.data()), reinterpret_cast<const unsigned char*>(text.data()),
+                                   static_cast<int>(text.size()));
+  if (size < 0) return std::nullopt;
+  // The decoder counts padding as zero bytes.
+  std::size_t padding = 0;
+  while (padding < 2 && padding < text.size() && text[text.size() - 1 - padding] == '=') ++padding;
+  out.resize(static_cast<std::size_t>(size) - padding);
+  return out;
+}
+
+std::optional<std::string_view> FindHeader(std::string_view head, std::string_view name) {
+  for (std::size_t start = head.find("\r\n"); start != std::string_view::npos;) {
+    start += 2;
+    const std::size_t end = head.find("\r\n", start);
+    const std::string_view line = head.substr(start, end - start);
+    const std::size_t colon = line.find(':');
+    if (colon == name.size() && strncasecmp(line.data(), name.data(), name.size()) == 0) {
+      std::string_view value = line.substr(colon + 1);
+      while (!value.empty() && value.front() == ' ') value.remove_prefix(1);
+      return value;
+    }
+    start = end;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::size_t FindHeadEnd(std::string_view text) {
+  const std::size_t end = text.find("\r\n\r\n");
+  return end == std::string_view::npos ? end : end + 4;
+}
+
+Result<ConnectRequest> ParseConnectRequest(std::string_view head) {
+  constexpr std::string_view kMethod = "CONNECT ";
+  constexpr std::string_view kScheme = "Basic ";
+  if (!head.starts_with(kMethod)) return Fail(ErrorCode::kInvalid, "not a CONNECT request");
+  ConnectRequest request;
+  const std::string_view line = head.substr(kMethod.size(), head.find("\r\n") - kMethod.size());
+  request.target = line.substr(0, line.find(' '));
+  const auto authorization = FindHeader(head, "Proxy-Authorization");
+  if (!authorization || !authorization->starts_with(kScheme)) return Fail(ErrorCode::kInvalid, "no Basic credentials");
+  const auto credentials = DecodeBase64(authorization->substr(kScheme.size()));
+  if (!credentials) return Fail(ErrorCode::kInvalid, "credentials are not base64");
+  const std::size_t colon = credentials->find(':');
+  if (colon == std::string::npos) return Fail(ErrorCode::kInvalid, "credentials without a colon");
+  request.user = credentials->substr(0, colon);
+  request.password = credentials->substr(colon + 1);
+  return request;
+}
+
+std::string FormatConnectRequest(const ConnectRequest& request) {
+  std::string head = "CONNECT " + request.target + " HTTP/1.1\r\nHost: " + request.target + "\r\n";
+  if (!request.user.empty()) head += "Proxy-Authorization: Basic " + EncodeBase64(request.user + ":" + request.password) + "\r\n";
+  return head + "\r\n";
+}
+
+Result<int> ParseStatus(std::string_view head) {
+  int status = 0;
+  if (!head.starts_with("HTTP/1.") || head.size() < 12) return Fail(ErrorCode::kInvalid, "the proxy did not answer in HTTP/1.x");
+  const auto parsed = std::from_chars(head.data() + 9, head.data() + 12, status);
+  if (parsed.ec != std::errc() || status < 100) return Fail(ErrorCode::kInvalid, "the proxy answered without a status");
+  return status;
+}
+
+Result<ProxyUrl> ParseProxyUrl(std::string_view url) {
+  constexpr std::string_view kScheme = "http://";
+  if (!url.starts_with(kScheme)) return Fail(ErrorCode::kInvalid, "a proxy is written http://[user:password@]host:port");
+  url.remove_prefix(kScheme.size());
+  if (url.ends_with('/')) url.remove_suffix(1);
+  ProxyUrl result;
+  if (const std::size_t at = url.rfind('@'); at != std::string_view::npos) {
+    const std::string_view credentials = url.substr(0, at);
+    const std::size_t colon = credentials.find(':');
+    result.user = credentials.substr(0, colon);
+    if (colon != std::string_view::npos) result.password = credentials.substr(colon + 1);
+    url.remove_prefix(at + 1);
+  }
+  const std::size_t colon = url.rfind(':');
+  if (colon == std::string_view::npos) return Fail(ErrorCode::kInvalid, "a proxy needs a port: http://[user:password@]host:port");
+  const std::string_view port = url.substr(colon + 1);
+  const auto parsed = std::from_chars(port.data(), port.data() + port.size(), result.port);
+  if (parsed.ec != std::errc() || parsed.ptr != port.data() + port.size() || result.port == 0) {
+    return Fail(ErrorCode::kInvalid, "a proxy's port is a number from 1 to 65535");
+  }
+  std::string_view host = url.substr(0, colon);
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+  if (host.empty()) return Fail(ErrorCode::kInvalid, "a proxy needs a host: http://[user:password@]host:port");
+  result.host = host;
+  return result;
+}
+
+bool SecretsAreEqual(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+}  // namespace sluice

@@ -1,0 +1,140 @@
+#include "drivers/gate_connection.h"
+
+#include <array>
+#include <utility>
+
+namespace sluice {
+namespace {
+
+constexpr std::size_t kChunk = 64 * 1024;
+
+// One loop thread: one buffer serves all connections.
+thread_local std::array<char, kChunk> g_chunk;
+
+}  // namespace
+
+GateConnection::GateConnection(Loop& loop, Inbox& inbox, ConnectionId connection, std::unique_ptr<Socket> broker,
+                               std::chrono::milliseconds hold_limit, std::function<void(GateEnd, const std::string&)> ended)
+    : inbox_(inbox),
+      connection_(connection),
+      hold_limit_(hold_limit),
+      clock_(loop),
+      ended_(std::move(ended)),
+      broker_(std::move(broker)),
+      hold_timer_(loop.NewTimer([this] { WatchHold(); })),
+      progress_(loop.Now()) {}
+
+void GateConnection::Join(std::unique_ptr<Socket> client) {
+  client_ = std::move(client);
+  broker_->Watch(UV_READABLE, [this](int events) { OnBrokerReady(events); });
+  client_->Watch(UV_READABLE, [this](int events) { OnClientReady(events); });
+  hold_timer_->Start(hold_limit_ / 8);
+}
+
+void GateConnection::OnBrokerReady(int events) {
+  if ((events & UV_WRITABLE) != 0 && !SendToBroker()) return;
+  if ((events & UV_READABLE) != 0 && !ReadBroker()) return;
+  Watch();
+}
+
+void GateConnection::OnClientReady(int events) {
+  if ((events & UV_WRITABLE) != 0 && !SendToClient()) return;
+  if ((events & UV_READABLE) != 0 && !ReadClient()) return;
+  if (SendToBroker()) Watch();
+}
+
+void GateConnection::OnCut() {
+  if (client_ && ReadClient()) Watch();
+}
+
+void GateConnection::OnDurable() {
+  if (client_ && SendToBroker()) Watch();
+}
+
+void GateConnection::StopReading() {
+  quiet_ = true;
+  if (client_) Watch();
+}
+
+bool GateConnection::ReadBroker() {
+  if (quiet_ || !to_client_.empty() || inbox_.IsFull()) return true;
+  const ssize_t got = broker_->Receive(g_chunk.data(), g_chunk.size());
+  if (got == Socket::kNothingNow) return true;
+  if (got <= 0) return End(GateEnd::kClosed, got == 0 ? "the broker closed the connection" : "the connection to the broker broke");
+  const ssize_t sent = client_->Send(g_chunk.data(), static_cast<std::size_t>(got));
+  if (sent < 0) return End(GateEnd::kClosed, "the MQTT client closed the connection");
+  to_client_.assign(g_chunk.data() + sent, static_cast<std::size_t>(got - sent));
+  to_client_sent_ = 0;
+  return true;
+}
+
+bool GateConnection::SendToClient() {
+  if (to_client_.empty()) return true;
+  const ssize_t sent = client_->Send(to_client_.data() + to_client_sent_, to_client_.size() - to_client_sent_);
+  if (sent < 0) return End(GateEnd::kClosed, "the MQTT client closed the connection");
+  to_client_sent_ += static_cast<std::size_t>(sent);
+  if (to_client_sent_ == to_client_.size()) to_client_.clear();
+  return true;
+}
+
+bool GateConnection::ReadClient() {
+  if (client_ended_) return true;
+  const ssize_t got = client_->Receive(g_chunk.data(), g_chunk.size());
+  if (got == Socket::kNothingNow) return true;
+  if (got <= 0) {
+    client_ended_ = true;
+    return true;
+  }
+  const std::uint64_t ticket = inbox_.HandedCount(connection_);  // After the bytes, never before.
+  if (held_.empty() || held_.back().ticket != ticket) held_.push_back({"", ticket});
+  held_.back().bytes.append(g_chunk.data(), static_cast<std::size_t>(got));
+  return true;
+}
+
+bool GateConnection::SendToBroker() {
+  const std::uint64_t done = inbox_.DoneCount(connection_);
+  for (; !held_.empty() && held_.front().ticket <= done; held_.pop_front()) to_broker_ += held_.front().bytes;
+  if (!to_broker_.empty()) {
+    const ssize_t sent = broker_->Send(to_broker_.data() + to_broker_sent_, to_broker_.size() - to_broker_sent_);
+    if (sent < 0) return End(GateEnd::kClosed, "the connection to the broker broke");
+    to_broker_sent_ += static_cast<std::size_t>(sent);
+    if (to_broker_sent_ == to_broker_.size()) {
+      to_broker_.clear();
+      to_broker_sent_ = 0;
+    }
+  }
+  if (client_ended_ && held_.empty() && to_broker_.empty()) return End(GateEnd::kClosed, "the MQTT client closed the connection");
+  return true;
+}
+
+void GateConnection::Watch() {
+  int broker = to_broker_.empty() ? 0 : UV_WRITABLE;
+  if (!quiet_ && to_client_.empty() && !inbox_.IsFull()) broker |= UV_READABLE;
+  int client = to_client_.empty() ? 0 : UV_WRITABLE;
+  if (!client_ended_ && held_.empty() && IsAllDone()) client |= UV_READABLE;
+  broker_->SetEvents(broker);
+  client_->SetEvents(client);
+}
+
+void GateConnection::WatchHold() {
+  const std::uint64_t done = inbox_.DoneCount(connection_);
+  if (done != done_seen_ || IsAllDone()) progress_ = clock_.Now();
+  done_seen_ = done;
+  if (clock_.Now() - progress_ >= hold_limit_) {
+    End(GateEnd::kHeld, "events could not be made durable for too long");
+    return;
+  }
+  hold_timer_->Start(hold_limit_ / 8);
+  Watch();
+}
+
+bool GateConnection::End(GateEnd end, const std::string& why) {
+  hold_timer_->Stop();
+  client_.reset();
+  broker_.reset();
+  auto ended = std::exchange(ended_, nullptr);
+  if (ended) ended(end, why);  // May destroy this.
+  return false;
+}
+
+}  // namespace sluice

@@ -1,0 +1,188 @@
+#include "drivers/kafka_producer.h"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+#include <vector>
+
+#include "gateway/log.h"
+
+namespace sluice {
+namespace {
+
+// Topics seen lately keep a handle each; a template over wildcards may name many.
+constexpr std::size_t kMaxTopics = 1'000;
+
+using Settings = std::vector<std::pair<std::string, std::string>>;
+
+std::string Join(const std::vector<std::string>& words) {
+  std::string joined;
+  for (const std::string& word : words) joined += (joined.empty() ? "" : ",") + word;
+  return joined;
+}
+
+/// What can be changed by the operator's `rdkafka` properties.
+Settings Defaults() {
+  return {{"linger.ms", "20"},
+          {"partitioner", "murmur2_random"},
+          {"compression.type", "zstd"},
+          {"socket.keepalive.enable", "true"},
+          {"reconnect.backoff.max.ms", "30000"},
+          {"queue.buffering.max.messages", "20000"},
+          {"queue.buffering.max.kbytes", "65536"},
+          {"batch.num.messages", "10000"},
+          {"message.max.bytes", "1048576"},
+          {"topic.metadata.refresh.interval.ms", "60000"}};
+}
+
+/// What the promise stands on; set last.
+Settings Fixed(const KafkaSinkConfig& config) {
+  Settings settings = {{"bootstrap.servers", Join(config.brokers)},
+                       {"acks", "all"},
+                       {"enable.idempotence", "true"},
+                       {"enable.gapless.guarantee", "true"},
+                       {"message.timeout.ms", "0"},
+                       {"log.queue", "true"}};
+  if (config.tls) {
+    settings.push_back({"security.protocol", config.mechanism.empty() ? "ssl" : "sasl_ssl"});
+    if (!config.tls->ca_file.empty()) settings.push_back({"ssl.ca.location", config.tls->ca_file});
+    if (!config.tls->cert_file.empty()) settings.push_back({"ssl.certificate.location", config.tls->cert_file});
+    if (!config.tls->key_file.empty()) settings.push_back({"ssl.key.location", config.tls->key_file});
+    if (!config.tls->key_password.empty()) settings.push_back({"ssl.key.password", config.tls->key_password});
+  } else if (!config.mechanism.empty()) {
+    settings.push_back({"security.protocol", "sasl_plaintext"});
+  }
+  if (!config.mechanism.empty()) {
+    settings.push_back({"sasl.mechanism", config.mechanism});
+    settings.push_back({"sasl.username", config.username});
+    settings.push_back({"sasl.password", config.password});
+  }
+  return settings;
+}
+
+Result<void> Set(rd_kafka_conf_t* conf, const std::string& name, const std::string& value) {
+  char why[256];
+  if (rd_kafka_conf_set(conf, name.c_str(), value.c_str(), why, sizeof why) == RD_KAFKA_CONF_OK) return {};
+  if (name == "compression.type" && value == "zstd") return Set(conf, name, "lz4");  // Not built with zstd.
+  return Fail(ErrorCode::kInvalid, name + ": " + why);
+}
+
+Result<void> SetAll(rd_kafka_conf_t* conf, const KafkaSinkConfig& config) {
+  for (const Settings& settings : {Defaults(), Settings(config.rdkafka.begin(), config.rdkafka.end()), Fixed(config)}) {
+    for (const auto& [name, value] : settings) {
+      if (Result<void> set = Set(conf, name, value); !set) return set;
+    }
+  }
+  rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG);
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<KafkaProducer>> KafkaProducer::Create(const std::string& name, const KafkaSinkConfig& config) {
+  rd_kafka_conf_t* conf = rd_kafka_conf_new();
+  (void)Set(conf, "client.id", "sluice");
+  if (Result<void> set = SetAll(conf, config); !set) {
+    rd_kafka_conf_destroy(conf);
+    return tl::unexpected<Error>(set.error());
+  }
+  char why[512];
+  rd_kafka_t* kafka = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof why);
+  if (kafka == nullptr) {
+    rd_kafka_conf_destroy(conf);
+    return Fail(ErrorCode::kInvalid, why);
+  }
+  return std::unique_ptr<KafkaProducer>(new KafkaProducer(name, kafka));
+}
+
+KafkaProducer::KafkaProducer(std::string name, rd_kafka_t* kafka)
+    : name_(std::move(name)), kafka_(kafka), queue_(rd_kafka_queue_get_main(kafka)), event_fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+  rd_kafka_set_log_queue(kafka_, nullptr);  // To the main queue.
+  const std::uint64_t one = 1;
+  rd_kafka_queue_io_event_enable(queue_, event_fd_, &one, sizeof one);
+}
+
+KafkaProducer::~KafkaProducer() {
+  rd_kafka_queue_io_event_enable(queue_, -1, nullptr, 0);
+  rd_kafka_purge(kafka_, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
+  for (auto& [name, topic] : topics_) rd_kafka_topic_destroy(topic);
+  rd_kafka_queue_destroy(queue_);
+  rd_kafka_destroy(kafka_);
+  ::close(event_fd_);
+}
+
+rd_kafka_topic_t* KafkaProducer::TopicOf(const std::string& name) {
+  auto it = topics_.find(name);
+  if (it != topics_.end()) return it->second;
+  if (topics_.size() >= kMaxTopics) {
+    for (auto& [old_name, topic] : topics_) rd_kafka_topic_destroy(topic);
+    topics_.clear();
+  }
+  rd_kafka_topic_t* topic = rd_kafka_topic_new(kafka_, name.c_str(), nullptr);
+  if (topic != nullptr) topics_.emplace(name, topic);
+  return topic;
+}
+
+rd_kafka_resp_err_t KafkaProducer::Produce(const std::string& topic_name, std::string_view key, std::string_view value,
+                                           rd_kafka_headers_t* headers, std::uint64_t opaque) {
+  rd_kafka_topic_t* topic = topic_name.empty() ? nullptr : TopicOf(topic_name);
+  if (topic == nullptr) {
+    rd_kafka_headers_destroy(headers);
+    return RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION;
+  }
+  // An empty payload is an empty value, not a tombstone.
+  const char* value_data = value.empty() ? "" : value.data();
+  const rd_kafka_resp_err_t error =
+      rd_kafka_producev(kafka_, RD_KAFKA_V_RKT(topic), RD_KAFKA_V_KEY(key.empty() ? "" : key.data(), key.size()),
+                        RD_KAFKA_V_VALUE(const_cast<char*>(value_data), value.size()), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+                        RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_OPAQUE(reinterpret_cast<void*>(opaque)), RD_KAFKA_V_END);
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) rd_kafka_headers_destroy(headers);
+  return error;
+}
+
+void KafkaProducer::Drain(const std::function<void(std::uint64_t, rd_kafka_resp_err_t)>& on_report) {
+  std::uint64_t signals = 0;
+  [[maybe_unused]] const ssize_t got = ::read(event_fd_, &signals, sizeof signals);
+  while (rd_kafka_event_t* event = rd_kafka_queue_poll(queue_, 0)) {
+    switch (rd_kafka_event_type(event)) {
+      case RD_KAFKA_EVENT_DR:
+        while (const rd_kafka_message_t* message = rd_kafka_event_message_next(event)) {
+          on_report(reinterpret_cast<std::uint64_t>(message->_private), message->err);
+        }
+        break;
+      case RD_KAFKA_EVENT_ERROR:
+        OnError(event);
+        break;
+      case RD_KAFKA_EVENT_LOG:
+        OnLog(event);
+        break;
+      default:
+        break;
+    }
+    rd_kafka_event_destroy(event);
+  }
+}
+
+void KafkaProducer::OnError(rd_kafka_event_t* event) {
+  const std::string text = rd_kafka_event_error_string(event);
+  if (text == last_error_) return;
+  last_error_ = text;
+  Log(LogLevel::kWarning, "kafka", "the client reports an error", {{"sink", name_}, {"reason", text}});
+}
+
+void KafkaProducer::OnLog(rd_kafka_event_t* event) {
+  const char* facility = nullptr;
+  const char* text = nullptr;
+  int level = 0;
+  if (rd_kafka_event_log(event, &facility, &text, &level) == 0) {
+    Log(LogLevel::kDebug, "kafka", text, {{"sink", name_}, {"facility", facility}});
+  }
+}
+
+void KafkaProducer::Flush() {
+  rd_kafka_flush(kafka_, 0);
+}
+
+}  // namespace sluice

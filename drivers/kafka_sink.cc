@@ -1,0 +1,137 @@
+#include "drivers/kafka_sink.h"
+
+#include <cstdlib>
+#include <utility>
+
+#include "gateway/log.h"
+
+namespace sluice {
+namespace {
+
+// Errors that say: this record will never be taken, whatever comes.
+Verdict VerdictOf(rd_kafka_resp_err_t error) {
+  switch (error) {
+    case RD_KAFKA_RESP_ERR_NO_ERROR:
+      return Verdict::kDelivered;
+    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+    case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
+    case RD_KAFKA_RESP_ERR_INVALID_RECORD:
+    case RD_KAFKA_RESP_ERR_INVALID_MSG:
+    case RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE:
+    case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
+      return Verdict::kRejected;
+    default:
+      return Verdict::kRetry;
+  }
+}
+
+void Add(rd_kafka_headers_t* headers, std::string_view name, std::string_view value) {
+  rd_kafka_header_add(headers, name.data(), static_cast<ssize_t>(name.size()), value.data(), static_cast<ssize_t>(value.size()));
+}
+
+rd_kafka_headers_t* MakeHeaders(const CloudEvent& event, const Row& row) {
+  rd_kafka_headers_t* headers = rd_kafka_headers_new(10 + row.event.properties.size());
+  Add(headers, "ce_specversion", "1.0");
+  Add(headers, "ce_id", event.id());
+  Add(headers, "ce_source", event.source());
+  Add(headers, "ce_type", kEventType);
+  Add(headers, "ce_time", event.time());
+  Add(headers, "ce_subject", row.event.topic);
+  Add(headers, "ce_sequence", event.sequence());
+  if (!event.prevseq().empty()) Add(headers, "ce_prevseq", event.prevseq());
+  if (!row.event.content_type.empty()) Add(headers, "content-type", row.event.content_type);
+  for (const Property& property : row.event.properties) {
+    // A publisher cannot pass for us: what would look like an attribute of ours is not carried.
+    if (!property.name.starts_with("ce_") && property.name != "content-type") Add(headers, property.name, property.value);
+  }
+  return headers;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Sink>> KafkaSink::Create(const std::string& name, const KafkaSinkConfig& config, const Identity& identity,
+                                                Loop& loop) {
+  Result<std::unique_ptr<KafkaProducer>> producer = KafkaProducer::Create(name, config);
+  if (!producer) return tl::unexpected<Error>(producer.error());
+  return std::unique_ptr<Sink>(new KafkaSink(name, config, identity, loop, std::move(*producer)));
+}
+
+KafkaSink::KafkaSink(const std::string& name, const KafkaSinkConfig& config, const Identity& identity, Loop& loop,
+                     std::unique_ptr<KafkaProducer> producer)
+    : name_(name),
+      config_(config),
+      cloud_event_(identity),
+      loop_(loop),
+      producer_(std::move(producer)),
+      unsent_timer_(loop.NewTimer([this] { TellUnsent(); })) {}
+
+void KafkaSink::Open(SinkListener& listener) {
+  listener_ = &listener;
+  Watch();
+}
+
+void KafkaSink::Watch() {
+  watch_ = std::make_unique<FdWatch>(loop_, producer_->event_fd(), [this](int) { OnReports(); });
+  watch_->SetEvents(UV_READABLE);
+}
+
+void KafkaSink::Send(const Row& row) {
+  cloud_event_.Set(row);
+  const rd_kafka_resp_err_t error =
+      producer_->Produce(row.destination, row.Key(), row.event.payload, MakeHeaders(cloud_event_, row), row.seq);
+  if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return;
+  unsent_.push_back({row.seq, error});
+  unsent_timer_->Start(std::chrono::milliseconds(0));
+}
+
+void KafkaSink::Flush() {
+  producer_->Flush();
+}
+
+void KafkaSink::OnReports() {
+  bool any = false;
+  producer_->Drain([&](std::uint64_t seq, rd_kafka_resp_err_t error) {
+    any = true;
+    Answer(seq, error);
+  });
+  if (any) listener_->OnVerdictsDone();
+}
+
+void KafkaSink::TellUnsent() {
+  for (const Unsent& unsent : std::exchange(unsent_, {})) Answer(unsent.seq, unsent.error);
+  listener_->OnVerdictsDone();
+}
+
+void KafkaSink::Answer(Seq seq, rd_kafka_resp_err_t error) {
+  const Verdict verdict = VerdictOf(error);
+  listener_->OnVerdict(seq, verdict, verdict == Verdict::kDelivered ? "" : rd_kafka_err2str(error));
+}
+
+void KafkaSink::Discard(std::function<void()> discarded) {
+  watch_.reset();
+  unsent_.clear();
+  unsent_timer_->Stop();
+  // std::function wants to copy what it holds, so the pointer travels bare.
+  KafkaProducer* producer = producer_.release();
+  loop_.Background([producer] { std::unique_ptr<KafkaProducer> ended(producer); }, std::move(discarded));
+}
+
+void KafkaSink::Reset(std::function<void()> ready) {
+  Discard([this, ready = std::move(ready)] {
+    Result<std::unique_ptr<KafkaProducer>> producer = KafkaProducer::Create(name_, config_);
+    if (!producer) {
+      // The same settings made one before: memory or threads have run out. A restart is the way out, and loses nothing.
+      Log(LogLevel::kError, "kafka", "cannot make a new producer", {{"sink", name_}, {"reason", producer.error().message}});
+      std::abort();
+    }
+    producer_ = std::move(*producer);
+    Watch();
+    ready();
+  });
+}
+
+void KafkaSink::Close(std::function<void()> closed) {
+  Discard(std::move(closed));
+}
+
+}  // namespace sluice

@@ -1,0 +1,65 @@
+// The Kafka sink: librdkafka's idempotent producer, one for each lane.
+//
+// Invariants
+//  1. kDelivered is said only on a delivery report without error: acks=all, idempotent.
+//  2. gapless: after a record fails, no later one of its partition is delivered, until Reset has made a new producer.
+//  3. The producer's own queue is larger than what the forwarder has in flight: Send never meets a full queue.
+//
+// Record: CloudEvents 1.0 in the Kafka protocol binding's binary mode; value = the payload untouched, key = the row's key, topic = its
+// destination. MQTT user properties travel as headers of their own names.
+//
+// Loop thread; librdkafka's threads only signal a descriptor.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/config.h"
+#include "drivers/fd_watch.h"
+#include "drivers/kafka_producer.h"
+#include "gateway/cloud_event.h"
+#include "gateway/loop.h"
+#include "gateway/ports.h"
+
+namespace sluice {
+
+class KafkaSink : public Sink {
+ public:
+  /// `name`: for the log. kInvalid: librdkafka does not accept the configuration.
+  static Result<std::unique_ptr<Sink>> Create(const std::string& name, const KafkaSinkConfig& config, const Identity& identity, Loop& loop);
+
+  void Open(SinkListener& listener) override;
+  void Send(const Row& row) override;
+  void Flush() override;
+  void Reset(std::function<void()> ready) override;
+  void Close(std::function<void()> closed) override;
+
+ private:
+  /// A row that could not even be queued; its verdict comes with the next turn of the loop.
+  struct Unsent {
+    Seq seq;
+    rd_kafka_resp_err_t error;
+  };
+
+  KafkaSink(const std::string& name, const KafkaSinkConfig& config, const Identity& identity, Loop& loop,
+            std::unique_ptr<KafkaProducer> producer);
+  void Watch();
+  void OnReports();
+  void TellUnsent();
+  void Answer(Seq seq, rd_kafka_resp_err_t error);
+  /// Destroys the producer where it may block.
+  void Discard(std::function<void()> discarded);
+
+  const std::string name_;
+  const KafkaSinkConfig config_;
+  CloudEvent cloud_event_;
+  Loop& loop_;
+  SinkListener* listener_ = nullptr;
+  std::unique_ptr<KafkaProducer> producer_;
+  std::unique_ptr<FdWatch> watch_;
+  std::vector<Unsent> unsent_;
+  const std::unique_ptr<Timer> unsent_timer_;
+};
+
+}  // namespace sluice

@@ -1,0 +1,204 @@
+#include "drivers/mqtt_client.h"
+
+#include <mqtt/async_client.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <utility>
+
+namespace sluice {
+namespace {
+
+constexpr std::size_t kMaxPropertyBytes = 4 * 1024;
+// Room for topic, properties and header beside the payload in the Maximum Packet Size that the broker is told.
+constexpr std::uint64_t kPacketOverhead = 128 * 1024;
+
+/// Answers of the library to one kind of call.
+class Answer : public mqtt::iaction_listener {
+ public:
+  std::function<void(const mqtt::token&)> succeeded;
+  std::function<void(const std::string&)> failed;
+
+ private:
+  void on_success(const mqtt::token& token) override {
+    if (succeeded) succeeded(token);
+  }
+  void on_failure(const mqtt::token& token) override {
+    if (!failed) return;
+    const int reason = static_cast<int>(token.get_reason_code());
+    if (reason >= 0x80) return failed(MQTTReasonCode_toString(static_cast<MQTTReasonCodes>(reason)));
+    failed(mqtt::exception::error_str(token.get_return_code()) + " (" + std::to_string(token.get_return_code()) + ")");
+  }
+};
+
+void CopyProperties(const mqtt::properties& properties, Event& event) {
+  using mqtt::property;
+  if (properties.contains(property::CONTENT_TYPE)) event.content_type = mqtt::get<std::string>(properties, property::CONTENT_TYPE);
+  if (properties.contains(property::MESSAGE_EXPIRY_INTERVAL)) {
+    event.expiry = std::chrono::seconds(mqtt::get<std::uint32_t>(properties, property::MESSAGE_EXPIRY_INTERVAL));
+  }
+  std::size_t bytes = 0;
+  const std::size_t count = properties.count(property::USER_PROPERTY);
+  for (std::size_t i = 0; i < count; ++i) {
+    auto [name, value] = mqtt::get<mqtt::string_pair>(properties, property::USER_PROPERTY, i);
+    bytes += name.size() + value.size();
+    if (bytes > kMaxPropertyBytes) return;
+    event.properties.push_back({std::move(name), std::move(value)});
+  }
+}
+
+bool IsSkipped(const MqttSourceConfig& config, const mqtt::message& message) {
+  // MQTT 5 brokers are asked not to send them, and mark live messages too.
+  return config.retained == RetainedPolicy::kSkip && config.protocol_version != 5 && message.is_retained();
+}
+
+Event MakeEvent(const MqttSourceConfig& config, const mqtt::message& message) {
+  Event event;
+  event.received = std::chrono::system_clock::now();
+  event.topic = message.get_topic();
+  event.qos = static_cast<std::uint8_t>(message.get_qos());
+  event.retained = message.is_retained();
+  event.duplicate = message.is_duplicate();
+  if (message.get_payload_ref() && message.get_payload_ref().size() > config.max_payload) {
+    event.refusal = Refusal::kTooLarge;
+  } else if (IsSkipped(config, message)) {
+    event.refusal = Refusal::kRetained;
+  } else if (message.get_payload_ref()) {
+    event.payload = message.get_payload();
+  }
+  if (!message.get_properties().empty()) CopyProperties(message.get_properties(), event);
+  return event;
+}
+
+class PahoClient : public MqttClient {
+ public:
+  PahoClient(const MqttSourceConfig& config, const std::string& gate, std::function<void(Event)> on_event)
+      : config_(config),
+        client_(Uri(config), config.client_id, mqtt::create_options(config.protocol_version == 5 ? MQTTVERSION_5 : MQTTVERSION_3_1_1)) {
+    client_.set_message_callback([this, on_event = std::move(on_event)](const mqtt::const_message_ptr& message) {
+      try {
+        on_event(MakeEvent(config_, *message));
+      } catch (...) {
+        // An exception here would end in C code. Only memory can have run out: to die unacknowledged loses nothing.
+        std::abort();
+      }
+    });
+    BuildOptions(gate);
+  }
+  ~PahoClient() override { client_.disable_callbacks(); }
+
+  Result<void> Connect(std::function<void(Result<bool>)> done) override {
+    connect_.succeeded = [done](const mqtt::token& token) { done(token.get_connect_response().is_session_present()); };
+    connect_.failed = [done](const std::string& reason) { done(Fail(ErrorCode::kUnavailable, reason)); };
+    return Call([this] { client_.connect(options_, nullptr, connect_); });
+  }
+
+  Result<void> Subscribe(std::function<void(Result<std::vector<int>>)> done) override {
+    subscribe_.succeeded = [done](const mqtt::token& token) {
+      std::vector<int> granted;
+      const mqtt::subscribe_response response = token.get_subscribe_response();
+      for (auto code : response.get_reason_codes()) granted.push_back(static_cast<int>(code));
+      done(std::move(granted));
+    };
+    subscribe_.failed = [done](const std::string& reason) { done(Fail(ErrorCode::kUnavailable, reason)); };
+    return Call([this] { SendSubscribe(); });
+  }
+
+  void Disconnect() override {
+    (void)Call([this] { client_.disconnect(); });
+  }
+
+ private:
+  static std::string Uri(const MqttSourceConfig& config) {
+    const std::string host = config.host.find(':') == std::string::npos ? config.host : "[" + config.host + "]";
+    return (config.tls ? "ssl://" : "tcp://") + host + ":" + std::to_string(config.port);
+  }
+
+  template <typename F>
+  Result<void> Call(F call) {
+    try {
+      call();
+      return {};
+    } catch (const std::exception& error) {
+      return Fail(ErrorCode::kUnavailable, error.what());
+    }
+  }
+
+  void BuildOptions(const std::string& gate) {
+    options_.set_mqtt_version(config_.protocol_version == 5 ? MQTTVERSION_5 : MQTTVERSION_3_1_1);
+    options_.set_keep_alive_interval(std::chrono::duration_cast<std::chrono::seconds>(config_.keepalive));
+    options_.set_connect_timeout(std::chrono::duration_cast<std::chrono::seconds>(config_.connect_timeout));
+    if (!config_.username.empty()) options_.set_user_name(config_.username);
+    if (!config_.password.empty()) options_.set_password(config_.password);
+    if (config_.protocol_version == 5) {
+      options_.set_clean_start(false);
+      options_.set_properties(SessionProperties());
+    } else {
+      options_.set_clean_session(false);
+    }
+    if (!config_.tls) return options_.set_http_proxy("http://" + gate);
+    options_.set_https_proxy("https://" + gate);
+    options_.set_ssl(TlsOptions(*config_.tls));
+  }
+
+  mqtt::properties SessionProperties() const {
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(config_.session_expiry).count();
+    const auto expiry = static_cast<std::int32_t>(std::min<std::int64_t>(seconds, INT32_MAX));
+    const auto packet = static_cast<std::int32_t>(std::min<std::uint64_t>(config_.max_payload + kPacketOverhead, 268'435'455));
+    mqtt::properties properties;
+    properties.add({mqtt::property::SESSION_EXPIRY_INTERVAL, expiry});
+    properties.add({mqtt::property::RECEIVE_MAXIMUM, config_.receive_maximum});
+    properties.add({mqtt::property::MAXIMUM_PACKET_SIZE, packet});
+    return properties;
+  }
+
+  static mqtt::ssl_options TlsOptions(const TlsConfig& tls) {
+    mqtt::ssl_options options;
+    options.set_trust_store(tls.ca_file.empty() ? "/etc/ssl/certs/ca-certificates.crt" : tls.ca_file);
+    if (!tls.cert_file.empty()) options.set_key_store(tls.cert_file);
+    if (!tls.key_file.empty()) options.set_private_key(tls.key_file);
+    if (!tls.key_password.empty()) options.set_private_key_password(tls.key_password);
+    options.set_enable_server_cert_auth(true);
+    options.set_verify(true);  // The host name too.
+    return options;
+  }
+
+  void SendSubscribe() {
+    auto filters = std::make_shared<mqtt::string_collection>();
+    mqtt::iasync_client::qos_collection qos;
+    for (const Subscription& subscription : config_.subscribe) {
+      filters->push_back(subscription.filter);
+      qos.push_back(subscription.qos);
+    }
+    if (config_.protocol_version != 5) {
+      client_.subscribe(filters, qos, nullptr, subscribe_);
+      return;
+    }
+    using mqtt::subscribe_options;
+    const auto handling = config_.retained == RetainedPolicy::kOnce   ? subscribe_options::SEND_RETAINED_ON_NEW
+                          : config_.retained == RetainedPolicy::kSkip ? subscribe_options::DONT_SEND_RETAINED
+                                                                      : subscribe_options::SEND_RETAINED_ON_SUBSCRIBE;
+    const std::vector<subscribe_options> options(filters->size(), subscribe_options(false, true, handling));
+    client_.subscribe(filters, qos, nullptr, subscribe_, options);
+  }
+
+  const MqttSourceConfig& config_;
+  mqtt::connect_options options_;
+  Answer connect_;
+  Answer subscribe_;
+  mqtt::async_client client_;  // Last: destroyed first, it uses the rest.
+};
+
+}  // namespace
+
+Result<std::unique_ptr<MqttClient>> MqttClient::Create(const MqttSourceConfig& config, const std::string& gate,
+                                                       std::function<void(Event)> on_event) {
+  try {
+    return std::make_unique<PahoClient>(config, gate, std::move(on_event));
+  } catch (const std::exception& error) {
+    return Fail(ErrorCode::kInvalid, error.what());
+  }
+}
+
+}  // namespace sluice

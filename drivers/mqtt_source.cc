@@ -1,0 +1,199 @@
+#include "drivers/mqtt_source.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "gateway/log.h"
+
+namespace sluice {
+namespace {
+
+using State = MqttSourceState;
+
+constexpr std::chrono::milliseconds kCloseLimit{2'000};
+constexpr int kSubscribeFailed = 0x80;
+
+}  // namespace
+
+MqttSource::MqttSource(MqttSourceConfig config, AckGate& gate, MqttControl& control, Loop& loop, Inbox& inbox, std::uint64_t seed)
+    : config_(std::move(config)),
+      gate_(gate),
+      control_(control),
+      loop_(loop),
+      inbox_(inbox),
+      backoff_(config_.reconnect_min, config_.reconnect_max, seed),
+      timer_(loop.NewTimer([this] {
+        if (closed_) return FinishClose();
+        if (status_.state == State::kWaiting) return Dial();
+        Drop(false, "the broker did not answer in time");
+      })) {}
+
+template <typename T>
+std::function<void(T)> MqttSource::OnLoop(void (MqttSource::*then)(const T&)) {
+  return [this, attempt = attempt_, then](T value) {
+    loop_.Post([this, attempt, then, value = std::move(value)] {
+      if (attempt == attempt_) (this->*then)(value);
+    });
+  };
+}
+
+void MqttSource::Start() {
+  Dial();
+}
+
+void MqttSource::Dial() {
+  status_.state = State::kDialing;
+  dialer_ = std::make_unique<BrokerDialer>(loop_, BrokerDialer::Target{config_.host, config_.port, config_.proxy, config_.connect_timeout},
+                                           [this](Result<std::unique_ptr<Socket>> broker) { OnDialed(std::move(broker)); });
+}
+
+void MqttSource::OnDialed(Result<std::unique_ptr<Socket>> broker) {
+  ++attempt_;
+  if (!broker) return Drop(false, broker.error().message);
+  status_.state = State::kConnecting;
+  connection_ = inbox_.OpenConnection(config_.name);
+  gate_connection_ = std::make_unique<GateConnection>(loop_, inbox_, connection_, std::move(*broker), config_.keepalive / 2,
+                                                      [this](GateEnd end, const std::string& why) { OnGateEnded(end, why); });
+  gate_.Expect(config_.name, *gate_connection_);
+  timer_->Start(config_.connect_timeout);
+  ConnectClient();
+}
+
+void MqttSource::ConnectClient() {
+  auto on_event = [&inbox = inbox_, connection = connection_](Event event) { inbox.Push(connection, std::move(event)); };
+  control_.Run([this, gate = gate_.Authority(config_.name), on_event = std::move(on_event), done = OnLoop(&MqttSource::OnConnected)] {
+    auto client = MqttClient::Create(config_, gate, on_event);
+    if (!client) return done(Fail(client.error().code, client.error().message));
+    client_ = std::move(*client);
+    if (Result<void> called = client_->Connect(done); !called) done(Fail(called.error().code, called.error().message));
+  });
+}
+
+void MqttSource::OnConnected(const Result<bool>& session_present) {
+  if (!session_present) return Drop(false, "the broker refused the connection: " + session_present.error().message);
+  if (!*session_present && status_.connects > 0) {
+    ++status_.sessions_lost;
+    Log(LogLevel::kWarning, "mqtt", "the broker has lost the session, and with it what it kept for this source",
+        {{"source", config_.name}});
+  }
+  ++status_.connects;
+  // A 3.1.1 broker replays retained messages at every subscribe; with MQTT 5 it is told not to.
+  const bool keep = config_.protocol_version != 5 && config_.retained == RetainedPolicy::kOnce && *session_present;
+  if (keep) return GoLive();
+  Subscribe();
+}
+
+void MqttSource::Subscribe() {
+  status_.state = State::kSubscribing;
+  timer_->Start(config_.connect_timeout);
+  control_.Run([this, done = OnLoop(&MqttSource::OnSubscribed)] {
+    if (Result<void> called = client_->Subscribe(done); !called) done(Fail(called.error().code, called.error().message));
+  });
+}
+
+void MqttSource::OnSubscribed(const Result<std::vector<int>>& granted) {
+  if (!granted) return Drop(false, "the broker refused the subscription: " + granted.error().message);
+  std::size_t refused = 0;
+  for (std::size_t i = 0; i < config_.subscribe.size() && i < granted->size(); ++i) {
+    const Subscription& asked = config_.subscribe[i];
+    const int got = (*granted)[i];
+    if (got == asked.qos) continue;
+    if (got >= kSubscribeFailed) ++refused;
+    Log(got >= kSubscribeFailed ? LogLevel::kError : LogLevel::kWarning, "mqtt",
+        got >= kSubscribeFailed ? "the broker refused a filter" : "the broker granted a lower QoS than asked",
+        {{"source", config_.name}, {"filter", asked.filter}, {"asked", std::to_string(asked.qos)}, {"granted", std::to_string(got)}});
+  }
+  if (refused == config_.subscribe.size()) return Drop(false, "the broker refused every filter");
+  GoLive();
+}
+
+void MqttSource::GoLive() {
+  timer_->Stop();
+  status_.state = State::kLive;
+  status_.last_error.clear();
+  live_since_ = loop_.Now();
+  Log(LogLevel::kInfo, "mqtt", "connected",
+      {{"source", config_.name}, {"broker", config_.host + ":" + std::to_string(config_.port)}, {"client_id", config_.client_id}});
+}
+
+void MqttSource::OnCut() {
+  if (gate_connection_) gate_connection_->OnCut();
+}
+
+void MqttSource::OnDurable() {
+  if (gate_connection_) gate_connection_->OnDurable();
+  if (status_.state != State::kPaused || inbox_.IsFull() || quiet_) return;
+  status_.state = State::kWaiting;
+  timer_->Start(backoff_.Next());
+}
+
+void MqttSource::OnGateEnded(GateEnd end, const std::string& why) {
+  if (closed_) return FinishClose();
+  Drop(end == GateEnd::kHeld, why);
+}
+
+void MqttSource::Drop(bool paused, const std::string& why) {
+  const bool was_live = status_.state == State::kLive;
+  if (was_live) ++status_.disconnects;
+  if (was_live && loop_.Now() - live_since_ > config_.reconnect_max) backoff_.Reset();
+  if (status_.last_error != why) {
+    Log(LogLevel::kWarning, "mqtt", paused ? "paused: the broker keeps the messages" : "not connected, trying again",
+        {{"source", config_.name}, {"reason", why}});
+  }
+  status_.last_error = why;
+  ++attempt_;
+  timer_->Stop();
+  gate_.Forget(config_.name);
+  gate_connection_.reset();
+  if (paused) inbox_.CloseConnection(connection_);
+  DestroyClient();
+  if (quiet_) return;
+  if (paused) {
+    ++status_.pauses;
+    status_.state = State::kPaused;
+    return;
+  }
+  status_.state = State::kWaiting;
+  timer_->Start(backoff_.Next());
+}
+
+void MqttSource::DestroyClient() {
+  if (connection_ == 0) return;
+  control_.Run([this, connection = std::exchange(connection_, 0)] {
+    client_.reset();
+    loop_.Post([this, connection] { inbox_.RetireConnection(connection); });
+  });
+}
+
+void MqttSource::Quiesce(std::function<void()> stopped) {
+  quiet_ = true;
+  timer_->Stop();
+  dialer_.reset();
+  if (gate_connection_) gate_connection_->StopReading();
+  loop_.Post(std::move(stopped));
+}
+
+void MqttSource::Close(std::function<void()> closed) {
+  closed_ = std::move(closed);
+  if (status_.state != State::kLive || !gate_connection_) return FinishClose();
+  gate_connection_->OnDurable();
+  timer_->Start(kCloseLimit);
+  control_.Run([this] {
+    if (client_) client_->Disconnect();
+  });
+}
+
+void MqttSource::FinishClose() {
+  if (status_.state == State::kStopped) return;
+  status_.state = State::kStopped;
+  ++attempt_;
+  timer_->Stop();
+  gate_.Forget(config_.name);
+  gate_connection_.reset();
+  control_.Run([this] {
+    client_.reset();
+    loop_.Post([this] { closed_(); });
+  });
+}
+
+}  // namespace sluice

@@ -1,0 +1,93 @@
+// A source of events: one subscription session with one MQTT broker, kept alive.
+//
+//   dialing -> connecting -> subscribing -> live
+//      ^                                     | closed, refused
+//      +------- waiting (back-off) <---------+
+//      +------- paused (until something becomes durable) <-- events could not be made durable for half a keepalive
+//
+// Each connection has a client, a connection number of the inbox and a gate connection of its own: nothing of an old one can count for a
+// new one.
+//
+// Loop thread; the client lives on the MQTT control thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/config.h"
+#include "drivers/ack_gate.h"
+#include "drivers/broker_dialer.h"
+#include "drivers/gate_connection.h"
+#include "drivers/mqtt_client.h"
+#include "drivers/mqtt_control.h"
+#include "gateway/backoff.h"
+#include "gateway/inbox.h"
+#include "gateway/loop.h"
+#include "gateway/ports.h"
+
+namespace sluice {
+
+enum class MqttSourceState { kStopped, kDialing, kConnecting, kSubscribing, kLive, kWaiting, kPaused };
+
+struct MqttSourceStatus {
+  MqttSourceState state = MqttSourceState::kStopped;
+  std::uint64_t connects = 0;
+  std::uint64_t disconnects = 0;
+  std::uint64_t sessions_lost = 0;  ///< The broker had forgotten the session, and with it what it kept for us.
+  std::uint64_t pauses = 0;
+  std::string last_error;
+};
+
+class MqttSource : public Source {
+ public:
+  /// All references outlive the source. `seed`: of the back-off's jitter.
+  MqttSource(MqttSourceConfig config, AckGate& gate, MqttControl& control, Loop& loop, Inbox& inbox, std::uint64_t seed);
+
+  void Start() override;
+  void OnCut() override;
+  void OnDurable() override;
+  void Quiesce(std::function<void()> stopped) override;
+  void Close(std::function<void()> closed) override;
+
+  const MqttSourceStatus& status() const { return status_; }
+
+ private:
+  void Dial();
+  void OnDialed(Result<std::unique_ptr<Socket>> broker);
+  void ConnectClient();
+  void OnConnected(const Result<bool>& session_present);
+  void Subscribe();
+  void OnSubscribed(const Result<std::vector<int>>& granted);
+  void GoLive();
+  void OnGateEnded(GateEnd end, const std::string& why);
+  void Drop(bool paused, const std::string& why);
+  void DestroyClient();
+  void FinishClose();
+  /// A function for other threads: runs `then(value)` on the loop if the attempt that is under way now is still under way then.
+  template <typename T>
+  std::function<void(T)> OnLoop(void (MqttSource::*then)(const T&));
+
+  const MqttSourceConfig config_;
+  AckGate& gate_;
+  MqttControl& control_;
+  Loop& loop_;
+  Inbox& inbox_;
+  Backoff backoff_;
+  const std::unique_ptr<Timer> timer_;  // Waiting: dials again. Connecting, subscribing: gives up. Closing: gives up.
+
+  MqttSourceStatus status_;
+  std::uint64_t attempt_ = 0;
+  MonotonicTime live_since_{};
+  std::unique_ptr<BrokerDialer> dialer_;
+  std::unique_ptr<GateConnection> gate_connection_;
+  ConnectionId connection_ = 0;
+  bool quiet_ = false;
+  std::function<void()> closed_;
+
+  std::unique_ptr<MqttClient> client_;  // Control thread only.
+};
+
+}  // namespace sluice

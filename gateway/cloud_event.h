@@ -1,0 +1,61 @@
+// CloudEvents 1.0 attributes of a row. Source: CloudEvents specification 1.0.2, with the extensions "sequence" and, of our own, "prevseq".
+//
+//   id       <gateway id>:<outbox id>:<seq>      the same on every copy of a row that is ever sent
+//   source   /sluice/<gateway id>/<source>
+//   type     io.sluice.mqtt.message
+//   time     when the source received it, RFC 3339, UTC, microseconds
+//   subject  the MQTT topic
+//   sequence seq in 20 digits, so that it sorts as text
+//   prevseq  sequence of the row before it in the same lane; absent on the first: a consumer can prove that it has all
+//
+// Pure.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "gateway/event.h"
+
+namespace sluice {
+
+/// What a sink needs to know to name events.
+struct Identity {
+  std::string gateway_id;
+  std::string outbox_id;
+};
+
+constexpr std::string_view kEventType = "io.sluice.mqtt.message";
+
+/// The attributes that differ from row to row, formatted without allocation once the buffers have grown.
+class CloudEvent {
+ public:
+  explicit CloudEvent(const Identity& identity);
+
+  /// The views below are valid until the next Set; `row` must live as long.
+  void Set(const Row& row);
+
+  std::string_view id() const { return id_; }
+  std::string_view source() const { return source_; }
+  std::string_view time() const { return {time_.data(), time_size_}; }
+  std::string_view sequence() const { return {sequence_.data(), sequence_.size()}; }
+  /// Empty on the first row of a lane.
+  std::string_view prevseq() const { return {prevseq_.data(), has_prevseq_ ? prevseq_.size() : 0}; }
+
+ private:
+  using Digits = std::array<char, 20>;
+
+  const std::string id_prefix_;
+  const std::string source_prefix_;
+  std::string id_;
+  std::string source_;
+  std::array<char, 32> time_{};
+  std::size_t time_size_ = 0;
+  Digits sequence_{};
+  Digits prevseq_{};
+  bool has_prevseq_ = false;
+  std::int64_t second_ = -1;  // Of the date and time that time_ begins with.
+};
+
+}  // namespace sluice

@@ -1,0 +1,243 @@
+// The composition root: the only place that knows everybody.
+#include <malloc.h>
+#include <systemd/sd-daemon.h>
+#include <uv.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <random>
+#include <utility>
+
+#include "config/load.h"
+#include "config/schema.h"
+#include "config/show.h"
+#include "drivers/ack_gate.h"
+#include "drivers/mqtt_control.h"
+#include "drivers/mqtt_source.h"
+#include "drivers/registry.h"
+#include "gateway/cli.h"
+#include "gateway/gateway.h"
+#include "gateway/inbox.h"
+#include "gateway/log.h"
+#include "gateway/loop.h"
+#include "gateway/version.h"
+#include "store/store.h"
+
+namespace sluice {
+namespace {
+
+constexpr std::size_t kInboxEvents = 16'384;
+constexpr std::size_t kInboxBytes = 8u << 20;
+constexpr std::size_t kCutBytes = 256u << 10;
+constexpr const char* kNormalClass = "normal";
+// How long a stop may take beyond the wait for the sinks before the process ends all the same; what is acknowledged is durable by then.
+constexpr std::chrono::seconds kStopSlack{15};
+
+void PrintAll(const std::vector<Mistake>& mistakes, const char* kind) {
+  for (const Mistake& mistake : mistakes) std::fprintf(stderr, "%s: %s\n", kind, FormatMistake(mistake).c_str());
+}
+
+Inbox::Limits InboxLimits(const Config& config) {
+  std::size_t window = kInboxEvents;
+  for (const MqttSourceConfig& source : config.sources) window = std::min<std::size_t>(window, source.receive_maximum);
+  // Half the smallest receive window: while one half is being made durable the broker can send the other.
+  return {kInboxEvents, kInboxBytes, std::max<std::size_t>(1, window / 2), kCutBytes};
+}
+
+/// SIGTERM and SIGINT on the loop.
+class StopSignals {
+ public:
+  StopSignals(Loop& loop, std::function<void()> on_signal) : on_signal_(std::move(on_signal)) {
+    for (std::size_t i = 0; i < 2; ++i) {
+      uv_signal_init(loop.uv(), &handles_[i]);
+      handles_[i].data = this;
+      uv_signal_start(
+          &handles_[i], [](uv_signal_t* handle, int) { static_cast<StopSignals*>(handle->data)->on_signal_(); }, kSignals[i]);
+    }
+  }
+  void Close() {
+    for (uv_signal_t& handle : handles_) uv_close(reinterpret_cast<uv_handle_t*>(&handle), nullptr);
+  }
+
+ private:
+  static constexpr int kSignals[2] = {SIGTERM, SIGINT};
+  const std::function<void()> on_signal_;
+  uv_signal_t handles_[2];
+};
+
+/// Everything that runs, in the order of construction; destroyed in reverse.
+class Daemon {
+ public:
+  Daemon(const Config& config, std::chrono::seconds stop_limit) : config_(config), stop_limit_(stop_limit) {}
+
+  Result<void> Make() {
+    if (Result<void> opened = OpenStore(); !opened) return opened;
+    Result<std::unique_ptr<AckGate>> gate = AckGate::Open(loop_);
+    if (!gate) return tl::unexpected<Error>(gate.error());
+    gate_ = std::move(*gate);
+    control_ = std::make_unique<MqttControl>(loop_);
+    Result<Router> router = Router::Create(config_);
+    if (!router) return tl::unexpected<Error>(router.error());
+    Gateway::Parts parts{loop_, inbox_, *store_, store_->last_seq(), Lanes(), {}, MakeSources()};
+    const Identity identity{config_.gateway.id, store_->outbox_id()};
+    for (const SinkConfig& sink : config_.sinks) {
+      Result<std::unique_ptr<Sink>> made = MakeSink(sink, identity, loop_);
+      if (!made) return Fail(made.error().code, "sink " + sink.name + ": " + made.error().message);
+      parts.sinks.push_back(std::move(*made));
+    }
+    gateway_ = std::make_unique<Gateway>(config_, std::move(*router), std::move(parts));
+    return {};
+  }
+
+  void Run() {
+    gateway_->Start();
+    Log(LogLevel::kInfo, "main", "ready", {{"version", kVersion}, {"gateway", config_.gateway.id}, {"outbox", store_->outbox_id()}});
+    sd_notify(0, "READY=1");
+    loop_.Run();
+    Log(LogLevel::kInfo, "main", "stopped");
+  }
+
+  /// Gives back what Make has made so far, if Run is not called.
+  void Abandon() {
+    signals_.Close();
+    gateway_.reset();
+    control_.reset();
+    gate_.reset();
+  }
+
+ private:
+  Result<void> OpenStore() {
+    Outbox::Options options;
+    options.config = config_.outbox;
+    for (const SinkConfig& sink : config_.sinks) options.lanes.push_back({sink.name, kNormalClass});
+    Result<std::unique_ptr<Store>> store =
+        Store::Open(std::move(options), [this](std::function<void()> task) { loop_.Post(std::move(task)); });
+    if (!store) return tl::unexpected<Error>(store.error());
+    store_ = std::move(*store);
+    if (!store_->set_aside().empty()) {
+      Log(LogLevel::kError, "outbox", "the file was damaged or of a newer version: it is set aside, a new one is in use",
+          {{"file", store_->set_aside()}});
+    }
+    return {};
+  }
+
+  std::vector<LaneState> Lanes() const {
+    const std::vector<LaneState>& all = store_->lanes();
+    const auto configured = static_cast<std::ptrdiff_t>(config_.sinks.size());
+    for (std::size_t i = config_.sinks.size(); i < all.size(); ++i) {
+      if (all[i].pending_events == 0) continue;
+      Log(LogLevel::kWarning, "outbox", "events wait for a sink that is not configured any more; they are kept",
+          {{"sink", all[i].sink}, {"events", std::to_string(all[i].pending_events)}});
+    }
+    return {all.begin(), all.begin() + configured};
+  }
+
+  std::vector<std::unique_ptr<Source>> MakeSources() {
+    std::random_device seed;
+    std::vector<std::unique_ptr<Source>> sources;
+    for (const MqttSourceConfig& source : config_.sources) {
+      sources.push_back(std::make_unique<MqttSource>(source, *gate_, *control_, loop_, inbox_, seed()));
+    }
+    return sources;
+  }
+
+  void OnSignal() {
+    if (stopping_) return;
+    stopping_ = true;
+    sd_notify(0, "STOPPING=1");
+    Log(LogLevel::kInfo, "main", "stopping");
+    give_up_ = loop_.NewTimer([] {
+      Log(LogLevel::kWarning, "main", "the stop takes too long; ending: what is acknowledged is durable");
+      std::_Exit(kExitOk);
+    });
+    give_up_->Start(stop_limit_ + kStopSlack);
+    gateway_->Stop(stop_limit_, [this](bool clean) {
+      if (!clean)
+        Log(LogLevel::kWarning, "main", "not all that was received could be made durable; it was not acknowledged, the broker keeps it");
+      give_up_.reset();
+      loop_.Post([this] {
+        Abandon();
+        loop_.Stop();
+      });
+    });
+  }
+
+  const Config& config_;
+  const std::chrono::seconds stop_limit_;
+  bool stopping_ = false;
+  Loop loop_;
+  StopSignals signals_{loop_, [this] { OnSignal(); }};
+  std::unique_ptr<Timer> give_up_;
+  Inbox inbox_{InboxLimits(config_), [this] { loop_.Post([this] { gateway_->OnInbox(); }); }};
+  std::unique_ptr<Store> store_;
+  std::unique_ptr<AckGate> gate_;
+  std::unique_ptr<MqttControl> control_;
+  std::unique_ptr<Gateway> gateway_;
+};
+
+int Run(const Command& command) {
+  LoadedConfig loaded = LoadConfig(command.config_file, ReferenceMode::kResolve);
+  PrintAll(loaded.warnings, "warning");
+  PrintAll(loaded.mistakes, "error");
+  if (!loaded.mistakes.empty()) return kExitConfig;
+  ConfigureLog(loaded.config.log, std::getenv("JOURNAL_STREAM") != nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+  // An arena per thread would be a multiple of what a gateway has to spare.
+  mallopt(M_ARENA_MAX, 2);
+  Daemon daemon(loaded.config, command.stop_limit);
+  if (Result<void> made = daemon.Make(); !made) {
+    Log(LogLevel::kError, "main", "cannot start", {{"reason", made.error().message}});
+    daemon.Abandon();
+    return made.error().code == ErrorCode::kInvalid ? kExitConfig : kExitFailed;
+  }
+  daemon.Run();
+  return kExitOk;
+}
+
+int Check(const Command& command) {
+  const LoadedConfig loaded = LoadConfig(command.config_file, ReferenceMode::kCheckOnly);
+  PrintAll(loaded.warnings, "warning");
+  PrintAll(loaded.mistakes, "error");
+  if (!loaded.mistakes.empty()) return kExitUsage;
+  std::printf("%s: ok\n", command.config_file.c_str());
+  return kExitOk;
+}
+
+int Show(const Command& command) {
+  const LoadedConfig loaded = LoadConfig(command.config_file, ReferenceMode::kCheckOnly);
+  PrintAll(loaded.warnings, "warning");
+  PrintAll(loaded.mistakes, "error");
+  if (!loaded.mistakes.empty()) return kExitUsage;
+  std::fputs(ShowConfig(loaded.config).c_str(), stdout);
+  return kExitOk;
+}
+
+int Main(int argc, char** argv) {
+  const std::variant<Command, int> parsed = ParseCommandLine(argc, argv);
+  if (const int* status = std::get_if<int>(&parsed)) return *status;
+  const Command& command = std::get<Command>(parsed);
+  switch (command.verb) {
+    case Verb::kRun:
+      return Run(command);
+    case Verb::kCheck:
+      return Check(command);
+    case Verb::kConfigShow:
+      return Show(command);
+    case Verb::kConfigSchema:
+      std::fputs(ConfigSchema(), stdout);
+      return kExitOk;
+    case Verb::kVersion:
+      std::printf("sluice %s\n", kVersion);
+      return kExitOk;
+  }
+  return kExitUsage;
+}
+
+}  // namespace
+}  // namespace sluice
+
+int main(int argc, char** argv) {
+  return sluice::Main(argc, argv);
+}

@@ -1,0 +1,485 @@
+#include "store/outbox.h"
+
+#include <fcntl.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <utility>
+
+#include "gateway/failpoint.h"
+#include "store/row_codec.h"
+
+namespace sluice {
+namespace {
+
+constexpr int kFormatMajor = 1;
+constexpr int kFormatMinor = 0;
+constexpr int kPageSize = 4096;
+constexpr int kVacuumPages = 256;
+constexpr std::int64_t kVacuumFreePages = 4096;
+
+// Opening alone reads little; these make a damaged file show at once.
+constexpr const char* kPragmas =
+    "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0;"
+    "PRAGMA cache_size=-1024; PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF;";
+
+constexpr const char* kSchema =
+    "CREATE TABLE meta(name TEXT PRIMARY KEY, value) WITHOUT ROWID;"
+    "CREATE TABLE counter(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE lane(id INTEGER PRIMARY KEY, sink TEXT NOT NULL, class TEXT NOT NULL, UNIQUE(sink, class));"
+    "CREATE TABLE dead_letter(lane INTEGER NOT NULL, seq INTEGER NOT NULL, reason TEXT NOT NULL, attempts INTEGER NOT NULL,"
+    " at INTEGER NOT NULL, crc INTEGER NOT NULL, destination TEXT NOT NULL, key BLOB, metadata BLOB NOT NULL, payload BLOB NOT NULL,"
+    " PRIMARY KEY(lane, seq));";
+
+// What a row counts for in pending_bytes; the same sum when it comes and when it goes.
+constexpr const char* kRowBytes = "64 + length(destination) + ifnull(length(key), 0) + length(metadata) + length(payload)";
+
+std::string DrawId() {
+  unsigned char random[8];
+  if (getrandom(random, sizeof random, 0) != sizeof random) std::abort();  // Cannot happen for so few bytes.
+  char text[17];
+  for (int i = 0; i < 8; ++i) std::snprintf(text + 2 * i, 3, "%02x", random[i]);
+  return text;
+}
+
+std::string ReadLine(const std::string& path) {
+  std::ifstream file(path);
+  std::string line;
+  std::getline(file, line);
+  return line;
+}
+
+std::string LaneCounter(LaneId lane, const char* what) {
+  return "lane/" + std::to_string(lane) + "/" + what;
+}
+
+bool HasRows(const Batch& batch) {
+  return !batch.appends.empty() || !batch.sources.empty();
+}
+
+}  // namespace
+
+Outbox::Outbox(Options options, LockFile lock)
+    : options_(std::move(options)),
+      plan_(DivideSpace(options_.config.max_bytes)),
+      lock_(std::move(lock)),
+      ballast_(options_.config.path + "-ballast", plan_.ballast) {}
+
+Result<Outbox> Outbox::Open(Options options) {
+  const std::filesystem::path path(options.config.path);
+  std::error_code error;
+  if (path.has_parent_path()) std::filesystem::create_directories(path.parent_path(), error);
+  if (error) return Fail(ErrorCode::kUnavailable, path.parent_path().string() + ": " + error.message());
+  Result<LockFile> lock = LockFile::Acquire(options.config.path + "-lock");
+  if (!lock) return tl::unexpected<Error>(lock.error());
+  Outbox outbox(std::move(options), std::move(*lock));
+  if (Result<void> opened = outbox.OpenOrSetAside(); !opened) return tl::unexpected<Error>(opened.error());
+  outbox.ballast_.Fill(outbox.options_.config.min_free_bytes);
+  SyncDirectory(outbox.options_.config.path);
+  return outbox;
+}
+
+Result<void> Outbox::OpenOrSetAside() {
+  Result<void> opened = OpenFile();
+  const bool unusable = !opened && (opened.error().code == ErrorCode::kCorrupt || opened.error().code == ErrorCode::kInvalid);
+  if (!unusable) return opened;
+  if (Result<void> aside = SetAside(); !aside) return aside;
+  return OpenFile();
+}
+
+Result<void> Outbox::SetAside() {
+  statements_.clear();
+  ledger_.reset();
+  database_.reset();
+  const std::string& path = options_.config.path;
+  for (int n = 1;; ++n) {
+    set_aside_ = path + ".set-aside-" + std::to_string(n);
+    if (!std::filesystem::exists(set_aside_)) break;
+  }
+  if (::rename(path.c_str(), set_aside_.c_str()) != 0) {
+    return Fail(ErrorCode::kUnavailable, "cannot set " + path + " aside: " + std::strerror(errno));
+  }
+  ::rename((path + "-wal").c_str(), (set_aside_ + "-wal").c_str());
+  SyncDirectory(path);
+  return {};
+}
+
+Result<void> Outbox::OpenFile() {
+  statements_.clear();
+  ledger_.reset();
+  database_.reset();
+  // SQLite would make it readable for all; the WAL takes over the mode of the file.
+  const int created = ::open(options_.config.path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (created < 0) return Fail(ErrorCode::kUnavailable, options_.config.path + ": " + std::strerror(errno));
+  ::close(created);
+  Result<Sqlite> database = Sqlite::Open(options_.config.path, options_.vfs);
+  if (!database) return tl::unexpected<Error>(database.error());
+  database_ = std::move(*database);
+  const std::string sizes = "PRAGMA page_size=" + std::to_string(kPageSize) + "; PRAGMA auto_vacuum=INCREMENTAL;" + kPragmas +
+                            "PRAGMA max_page_count=" + std::to_string(plan_.database / kPageSize) +
+                            "; PRAGMA journal_size_limit=" + std::to_string(plan_.wal * 2) + ";";
+  if (Result<void> set = database_->Execute(sizes); !set) return set;
+  if (Result<void> format = CheckFormat(); !format) return format;
+  Result<Ledger> ledger = Ledger::Load(*database_);
+  if (!ledger) return tl::unexpected<Error>(ledger.error());
+  ledger_ = std::move(*ledger);
+  if (Result<void> identity = LoadIdentity(); !identity) return identity;
+  return LoadLanes();
+}
+
+Result<void> Outbox::CheckFormat() {
+  Result<std::int64_t> tables = database_->QueryInt("SELECT count(*) FROM sqlite_schema WHERE name = 'meta'");
+  if (!tables) return tl::unexpected<Error>(tables.error());
+  if (*tables == 0) {
+    return database_->Execute("BEGIN IMMEDIATE;" + std::string(kSchema) + "INSERT INTO meta VALUES('format_major', " +
+                              std::to_string(kFormatMajor) + "), ('format_minor', " + std::to_string(kFormatMinor) + "); COMMIT;");
+  }
+  Result<std::int64_t> major = database_->QueryInt("SELECT value FROM meta WHERE name = 'format_major'");
+  if (!major) return tl::unexpected<Error>(major.error());
+  if (*major != kFormatMajor) return Fail(ErrorCode::kInvalid, "format " + std::to_string(*major) + " is not known to this version");
+  return {};
+}
+
+Result<void> Outbox::LoadIdentity() {
+  Result<std::string> id = database_->QueryText("SELECT value FROM meta WHERE name = 'outbox_id'");
+  Result<std::string> machine = database_->QueryText("SELECT value FROM meta WHERE name = 'machine_id'");
+  if (!id) return tl::unexpected<Error>(id.error());
+  if (!machine) return tl::unexpected<Error>(machine.error());
+  const std::string here = ReadLine(options_.machine_id_file);
+  id_ = *id;
+  // A clone of a box must not repeat the ids of its original.
+  if (!id->empty() && *machine == here) return {};
+  id_ = DrawId();
+  Result<Statement> write = database_->Prepare("INSERT OR REPLACE INTO meta VALUES('outbox_id', ?1), ('machine_id', ?2)");
+  if (!write) return tl::unexpected<Error>(write.error());
+  write->BindText(1, id_);
+  write->BindText(2, here);
+  return write->Run();
+}
+
+Result<LaneId> Outbox::FindOrMakeLane(const LaneName& name) {
+  Result<Statement> find = database_->Prepare("SELECT id FROM lane WHERE sink = ?1 AND class = ?2");
+  if (!find) return tl::unexpected<Error>(find.error());
+  find->BindText(1, name.sink);
+  find->BindText(2, name.lane_class);
+  Result<bool> found = find->Step();
+  if (!found) return tl::unexpected<Error>(found.error());
+  if (*found) return static_cast<LaneId>(find->Int(0));
+  find->Reset();
+
+  Result<std::int64_t> next = database_->QueryInt("SELECT ifnull(max(id), 0) + 1 FROM lane");
+  if (!next) return tl::unexpected<Error>(next.error());
+  const std::string id = std::to_string(*next);
+  if (Result<void> begun = database_->Execute("BEGIN IMMEDIATE"); !begun) return tl::unexpected<Error>(begun.error());
+  Result<Statement> insert = database_->Prepare("INSERT INTO lane VALUES(" + id + ", ?1, ?2)");
+  if (!insert) return tl::unexpected<Error>(insert.error());
+  insert->BindText(1, name.sink);
+  insert->BindText(2, name.lane_class);
+  if (Result<void> run = insert->Run(); !run) return tl::unexpected<Error>(run.error());
+  Result<void> made = database_->Execute("CREATE TABLE lane_" + id +
+                                         "(seq INTEGER PRIMARY KEY, crc INTEGER NOT NULL, destination TEXT NOT NULL, key BLOB,"
+                                         " metadata BLOB NOT NULL, payload BLOB NOT NULL); COMMIT");
+  if (!made) return tl::unexpected<Error>(made.error());
+  return static_cast<LaneId>(*next);
+}
+
+Result<void> Outbox::LoadLanes() {
+  lanes_.clear();
+  for (const LaneName& name : options_.lanes) {
+    Result<LaneId> id = FindOrMakeLane(name);
+    if (!id) {
+      database_->Rollback();
+      return tl::unexpected<Error>(id.error());
+    }
+    lanes_.push_back({*id, name.sink, name.lane_class, 0, 0, 0});
+  }
+  Result<Statement> all = database_->Prepare("SELECT id, sink, class FROM lane ORDER BY id");
+  if (!all) return tl::unexpected<Error>(all.error());
+  for (;;) {
+    Result<bool> row = all->Step();
+    if (!row) return tl::unexpected<Error>(row.error());
+    if (!*row) break;
+    const auto id = static_cast<LaneId>(all->Int(0));
+    const bool known = std::any_of(lanes_.begin(), lanes_.end(), [&](const LaneState& lane) { return lane.id == id; });
+    if (!known) lanes_.push_back({id, all->Bytes(1), all->Bytes(2), 0, 0, 0});
+  }
+  for (LaneState& lane : lanes_) {
+    lane.last_seq = static_cast<Seq>(ledger_->Get(LaneCounter(lane.id, "last_seq")));
+    lane.pending_events = static_cast<std::uint64_t>(ledger_->Get(LaneCounter(lane.id, "pending")));
+    lane.pending_bytes = static_cast<std::uint64_t>(ledger_->Get(LaneCounter(lane.id, "pending_bytes")));
+  }
+  return {};
+}
+
+Result<Outbox::LaneStatements*> Outbox::StatementsOf(LaneId lane) {
+  auto [it, is_new] = statements_.try_emplace(lane);
+  if (!is_new) return &it->second;
+  const std::string table = "lane_" + std::to_string(lane);
+  const std::string columns = "seq, crc, destination, key, metadata, payload";
+  const std::pair<Statement*, std::string> all[] = {
+      {&it->second.append, "INSERT INTO " + table + "(" + columns + ") VALUES(?1, ?2, ?3, ?4, ?5, ?6)"},
+      {&it->second.read, "SELECT " + columns + " FROM " + table + " WHERE seq > ?1 ORDER BY seq"},
+      {&it->second.measure,
+       "SELECT count(*), ifnull(sum(" + std::string(kRowBytes) + "), 0) FROM " + table + " WHERE seq BETWEEN ?1 AND ?2"},
+      {&it->second.settle, "DELETE FROM " + table + " WHERE seq <= ?1"},
+      {&it->second.set_aside, "INSERT OR IGNORE INTO dead_letter SELECT " + std::to_string(lane) +
+                                  ", seq, ?2, ?3, ?4, crc, destination, key, metadata, payload FROM " + table + " WHERE seq = ?1"},
+      {&it->second.remove, "DELETE FROM " + table + " WHERE seq = ?1"}};
+  for (const auto& [statement, sql] : all) {
+    Result<Statement> prepared = database_->Prepare(sql);
+    if (!prepared) {
+      statements_.erase(it);
+      return tl::unexpected<Error>(prepared.error());
+    }
+    *statement = std::move(*prepared);
+  }
+  return &it->second;
+}
+
+Result<void> Outbox::Commit(const Batch& batch) {
+  if (Result<void> open = EnsureOpen(); !open) return open;
+  bool with_rows = HasRows(batch);
+  if (with_rows && std::exchange(rows_are_there_, false)) with_rows = false;
+  if (with_rows) {
+    if (Result<void> room = CheckRoom(batch); !room) return room;
+  }
+  Result<void> result = TryCommit(batch, with_rows);
+  if (!result && result.error().code == ErrorCode::kFull && !with_rows && ballast_.Drop()) result = TryCommit(batch, with_rows);
+  if (result) KeepHouse();
+  return result;
+}
+
+Result<void> Outbox::TryCommit(const Batch& batch, bool with_rows) {
+  if (!batch.settles.empty()) Failpoint("before_settle");
+  Result<void> applied = Apply(batch, with_rows);
+  if (applied) {
+    Failpoint("before_commit");
+    applied = database_->Execute("COMMIT");
+    Failpoint("after_commit");
+  }
+  if (applied) {
+    ledger_->Keep();
+    return applied;
+  }
+  ledger_->Forget();
+  const bool rolled_back = applied.error().code == ErrorCode::kFull;
+  if (rolled_back) {
+    database_->Rollback();
+    return applied;
+  }
+  Doubt(with_rows);
+  // Most often the disk is well again: find out at once what became of it.
+  if (Result<void> open = EnsureOpen(); !open) return tl::unexpected<Error>(applied.error());
+  if (with_rows && rows_are_there_) {
+    rows_are_there_ = false;
+    return {};
+  }
+  return applied;
+}
+
+void Outbox::Doubt(bool has_rows) {
+  in_doubt_ = InDoubt{ledger_->Get("commits") + 1, has_rows};
+  statements_.clear();
+  ledger_.reset();
+  database_.reset();
+}
+
+Result<void> Outbox::EnsureOpen() {
+  if (database_) return {};
+  if (Result<void> opened = OpenOrSetAside(); !opened) {
+    statements_.clear();
+    ledger_.reset();
+    database_.reset();
+    return Fail(ErrorCode::kUnavailable, opened.error().message);
+  }
+  // What reads back may be in memory only, after the fsync that failed: written through, it is on disk or we get an error again.
+  if (Result<void> through = database_->Checkpoint(true); !through) {
+    statements_.clear();
+    ledger_.reset();
+    database_.reset();
+    return through;
+  }
+  if (in_doubt_ && in_doubt_->has_rows) rows_are_there_ = ledger_->Get("commits") >= in_doubt_->number;
+  in_doubt_.reset();
+  return {};
+}
+
+Result<void> Outbox::CheckRoom(const Batch& batch) {
+  if (batch.appends.empty()) return {};
+  Result<std::int64_t> pages = database_->QueryInt("PRAGMA page_count");
+  Result<std::int64_t> free_pages = database_->QueryInt("PRAGMA freelist_count");
+  if (!pages) return tl::unexpected<Error>(pages.error());
+  if (!free_pages) return tl::unexpected<Error>(free_pages.error());
+  std::size_t bytes = 0;
+  for (const LaneAppend& append : batch.appends) {
+    for (const Row& row : append.rows) bytes += Footprint(row);
+  }
+  const Bytes used = static_cast<Bytes>(*pages - *free_pages) * kPageSize;
+  if (used + bytes > plan_.intake) return Fail(ErrorCode::kFull, "the outbox has reached outbox.max_bytes");
+  const bool grows = static_cast<Bytes>(*free_pages) * kPageSize < 2 * bytes;
+  if (grows && FreeBytes(options_.config.path) < options_.config.min_free_bytes) {
+    return Fail(ErrorCode::kFull, "the file system has less than outbox.min_free_bytes left");
+  }
+  return {};
+}
+
+Result<void> Outbox::Apply(const Batch& batch, bool with_rows) {
+  if (Result<void> begun = database_->Execute("BEGIN IMMEDIATE"); !begun) return begun;
+  if (with_rows) {
+    for (const LaneAppend& append : batch.appends) {
+      if (Result<void> done = Append(append); !done) return done;
+    }
+    Count(batch);
+  }
+  for (const DeadLetter& letter : batch.dead_letters) {
+    if (Result<void> done = MoveDeadLetter(letter); !done) return done;
+  }
+  for (const LaneSettle& settle : batch.settles) {
+    if (Result<void> done = Settle(settle); !done) return done;
+  }
+  ledger_->Set("last_seq", std::max(ledger_->Get("last_seq"), static_cast<std::int64_t>(batch.last_seq)));
+  ledger_->Add("commits", 1);
+  return ledger_->Write();
+}
+
+Result<void> Outbox::Append(const LaneAppend& append) {
+  if (append.rows.empty()) return {};
+  Result<LaneStatements*> statements = StatementsOf(append.lane);
+  if (!statements) return tl::unexpected<Error>(statements.error());
+  Statement& insert = (*statements)->append;
+  std::size_t bytes = 0;
+  for (const Row& row : append.rows) {
+    buffer_.clear();
+    EncodeMetadata(row, buffer_);
+    const std::string* key = row.key ? &*row.key : nullptr;
+    insert.BindInt(1, static_cast<std::int64_t>(row.seq));
+    insert.BindInt(2, RowChecksum(row.seq, row.destination, key, buffer_, row.event.payload));
+    insert.BindText(3, row.destination);
+    key != nullptr ? insert.BindBlob(4, *key) : insert.BindNull(4);
+    insert.BindBlob(5, buffer_);
+    insert.BindBlob(6, row.event.payload);
+    if (Result<void> run = insert.Run(); !run) return run;
+    bytes += 64 + row.destination.size() + (key != nullptr ? key->size() : 0) + buffer_.size() + row.event.payload.size();
+  }
+  ledger_->Add(LaneCounter(append.lane, "in"), static_cast<std::int64_t>(append.rows.size()));
+  ledger_->Add(LaneCounter(append.lane, "pending"), static_cast<std::int64_t>(append.rows.size()));
+  ledger_->Add(LaneCounter(append.lane, "pending_bytes"), static_cast<std::int64_t>(bytes));
+  ledger_->Set(LaneCounter(append.lane, "last_seq"), static_cast<std::int64_t>(append.rows.back().seq));
+  return {};
+}
+
+void Outbox::Count(const Batch& batch) {
+  for (const SourceCount& count : batch.sources) {
+    const std::string name = "source/" + count.source + "/";
+    const std::pair<const char*, std::uint64_t> all[] = {{"received", count.received},         {"routed", count.routed},
+                                                         {"unrouted", count.unrouted},         {"refused/too_large", count.too_large},
+                                                         {"refused/retained", count.retained}, {"unprotected", count.unprotected}};
+    for (const auto& [what, amount] : all) {
+      if (amount > 0) ledger_->Add(name + what, static_cast<std::int64_t>(amount));
+    }
+  }
+}
+
+Result<void> Outbox::MoveDeadLetter(const DeadLetter& letter) {
+  Result<LaneStatements*> found = StatementsOf(letter.lane);
+  if (!found) return tl::unexpected<Error>(found.error());
+  LaneStatements& statements = **found;
+  const auto seq = static_cast<std::int64_t>(letter.seq);
+  statements.measure.BindInt(1, seq);
+  statements.measure.BindInt(2, seq);
+  Result<bool> measured = statements.measure.Step();
+  if (!measured) return tl::unexpected<Error>(measured.error());
+  const std::int64_t rows = statements.measure.Int(0);
+  const std::int64_t bytes = statements.measure.Int(1);
+  statements.measure.Reset();
+  statements.set_aside.BindInt(1, seq);
+  statements.set_aside.BindText(2, letter.reason);
+  statements.set_aside.BindInt(3, letter.attempts);
+  statements.set_aside.BindInt(4, letter.when.time_since_epoch().count());
+  if (Result<void> run = statements.set_aside.Run(); !run) return run;
+  statements.remove.BindInt(1, seq);
+  if (Result<void> run = statements.remove.Run(); !run) return run;
+  ledger_->Add(LaneCounter(letter.lane, "pending"), -rows);
+  ledger_->Add(LaneCounter(letter.lane, "pending_bytes"), -bytes);
+  ledger_->Add(LaneCounter(letter.lane, "dead_lettered"), rows);
+  return {};
+}
+
+Result<void> Outbox::Settle(const LaneSettle& settle) {
+  Result<LaneStatements*> found = StatementsOf(settle.lane);
+  if (!found) return tl::unexpected<Error>(found.error());
+  LaneStatements& statements = **found;
+  statements.measure.BindInt(1, 0);
+  statements.measure.BindInt(2, static_cast<std::int64_t>(settle.through));
+  Result<bool> measured = statements.measure.Step();
+  if (!measured) return tl::unexpected<Error>(measured.error());
+  const std::int64_t rows = statements.measure.Int(0);
+  const std::int64_t bytes = statements.measure.Int(1);
+  statements.measure.Reset();
+  statements.settle.BindInt(1, static_cast<std::int64_t>(settle.through));
+  if (Result<void> run = statements.settle.Run(); !run) return run;
+  ledger_->Add(LaneCounter(settle.lane, "pending"), -rows);
+  ledger_->Add(LaneCounter(settle.lane, "pending_bytes"), -bytes);
+  ledger_->Add(LaneCounter(settle.lane, "delivered"), rows);
+  return {};
+}
+
+void Outbox::KeepHouse() {
+  if (static_cast<Bytes>(database_->WalFrames()) * kPageSize < plan_.wal) return;
+  Failpoint("before_checkpoint");
+  // A checkpoint that fails shows as a WAL that grows, and is tried again with the next commit; nothing is lost by it.
+  if (Result<void> checkpoint = database_->Checkpoint(false); !checkpoint) return;
+  ballast_.Fill(options_.config.min_free_bytes);
+  Result<std::int64_t> free_pages = database_->QueryInt("PRAGMA freelist_count");
+  if (free_pages && *free_pages > kVacuumFreePages) {
+    (void)database_->Execute("PRAGMA incremental_vacuum(" + std::to_string(kVacuumPages) + ")");
+  }
+}
+
+Result<LaneRead> Outbox::Read(LaneId lane, Seq after, std::size_t max_bytes) {
+  if (Result<void> open = EnsureOpen(); !open) return tl::unexpected<Error>(open.error());
+  Result<LaneStatements*> found = StatementsOf(lane);
+  if (!found) return tl::unexpected<Error>(found.error());
+  Statement& select = (*found)->read;
+  select.BindInt(1, static_cast<std::int64_t>(after));
+  LaneRead read;
+  for (std::size_t bytes = 0; bytes < max_bytes;) {
+    Result<bool> stepped = select.Step();
+    if (!stepped || !*stepped) {
+      select.Reset();
+      if (!stepped) return tl::unexpected<Error>(stepped.error());
+      read.end = true;
+      return read;
+    }
+    Row row;
+    row.seq = static_cast<Seq>(select.Int(0));
+    row.destination = select.Bytes(2);
+    if (!select.IsNull(3)) row.key = select.Bytes(3);
+    const std::string metadata = select.Bytes(4);
+    row.event.payload = select.Bytes(5);
+    const std::uint32_t crc = RowChecksum(row.seq, row.destination, row.key ? &*row.key : nullptr, metadata, row.event.payload);
+    bytes += Footprint(row);
+    if (crc != static_cast<std::uint32_t>(select.Int(1)) || !DecodeMetadata(metadata, row)) {
+      read.damaged.push_back(row.seq);
+    } else {
+      read.rows.push_back(std::move(row));
+    }
+  }
+  select.Reset();
+  return read;
+}
+
+void Outbox::Close() {
+  if (database_) (void)database_->Checkpoint(true);
+  statements_.clear();
+  ledger_.reset();
+  database_.reset();
+}
+
+}  // namespace sluice

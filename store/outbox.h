@@ -1,0 +1,111 @@
+// The outbox: every event that was acknowledged and not yet delivered, in one SQLite file. Format and recovery: FORMAT.md.
+//
+// Invariants
+//  1. When Commit returns success, the batch is on disk (fsynced); when it returns an error, nothing of it is visible.
+//  2. A batch is applied once, also after a commit of unknown outcome: the file says which of them it has.
+//  3. A failed fsync is never trusted again: the file is closed, opened, and written through before anything else.
+//  4. One connection reads, writes and checkpoints.
+//  5. Per lane: in = delivered + pending + dropped + dead_lettered, in every state that can be read back.
+//
+// Thread: one at a time; calls block on the disk.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/config.h"
+#include "gateway/ports.h"
+#include "store/ledger.h"
+#include "store/lock_file.h"
+#include "store/space.h"
+#include "store/sqlite.h"
+
+namespace sluice {
+
+struct LaneName {
+  std::string sink;
+  std::string lane_class;
+};
+
+class Outbox {
+ public:
+  struct Options {
+    OutboxConfig config;
+    std::vector<LaneName> lanes;  ///< Made if they are missing.
+    std::string machine_id_file = "/etc/machine-id";
+    const char* vfs = nullptr;  ///< A registered SQLite VFS; for fault tests.
+  };
+
+  /// kLocked: another process has it. kUnavailable: the path cannot be used. A damaged file, or one of a newer major version, is set aside,
+  /// and set_aside() names it.
+  static Result<Outbox> Open(Options options);
+
+  Result<void> Commit(const Batch& batch);
+  Result<LaneRead> Read(LaneId lane, Seq after, std::size_t max_bytes);
+  /// Writes the WAL back and closes.
+  void Close();
+
+  const std::string& id() const { return id_; }
+  Seq last_seq() const { return static_cast<Seq>(ledger_->Get("last_seq")); }
+  /// Those asked for first, in the order asked; then those that no configured sink has any more.
+  const std::vector<LaneState>& lanes() const { return lanes_; }
+  std::map<std::string, std::int64_t> Counters() const { return ledger_->All(); }
+  const std::string& set_aside() const { return set_aside_; }
+
+ private:
+  struct LaneStatements {
+    Statement append;
+    Statement read;
+    Statement measure;
+    Statement settle;
+    Statement set_aside;
+    Statement remove;
+  };
+
+  Outbox(Options options, LockFile lock);
+
+  Result<void> OpenFile();
+  Result<void> OpenOrSetAside();
+  Result<void> SetAside();
+  Result<void> CheckFormat();
+  Result<void> LoadIdentity();
+  Result<void> LoadLanes();
+  Result<LaneId> FindOrMakeLane(const LaneName& name);
+  Result<LaneStatements*> StatementsOf(LaneId lane);
+
+  Result<void> EnsureOpen();
+  Result<void> CheckRoom(const Batch& batch);
+  Result<void> Apply(const Batch& batch, bool with_rows);
+  Result<void> Append(const LaneAppend& append);
+  Result<void> MoveDeadLetter(const DeadLetter& letter);
+  Result<void> Settle(const LaneSettle& settle);
+  void Count(const Batch& batch);
+  Result<void> TryCommit(const Batch& batch, bool with_rows);
+  void Doubt(bool has_rows);
+  void KeepHouse();
+
+  Options options_;
+  const SpacePlan plan_;
+  LockFile lock_;
+  Ballast ballast_;
+  std::optional<Sqlite> database_;
+  std::optional<Ledger> ledger_;
+  std::map<LaneId, LaneStatements> statements_;
+  std::string id_;
+  std::vector<LaneState> lanes_;
+  std::string set_aside_;
+
+  /// A commit whose outcome is not known: its number, and whether it had rows or counts.
+  struct InDoubt {
+    std::int64_t number;
+    bool has_rows;
+  };
+  std::optional<InDoubt> in_doubt_;
+  bool rows_are_there_ = false;  // The rows of the next batch that has any were in a commit that turned out to be there.
+  std::string buffer_;           // Metadata, reused from row to row.
+};
+
+}  // namespace sluice

@@ -1,0 +1,151 @@
+#include "store/row_codec.h"
+
+#include <zlib.h>
+
+#include <cstring>
+
+namespace sluice {
+namespace {
+
+constexpr char kVersion = 1;
+
+// Tags of the fields; unknown ones are skipped, so that a newer minor version's rows can be read.
+enum Tag : unsigned char {
+  kSource = 1,
+  kTopic = 2,
+  kReceived = 3,  // Nanoseconds, varint.
+  kPrevious = 4,  // seq - previous, varint; absent: no previous row.
+  kFlags = 5,     // Varint: QoS in bits 0-1, retained bit 2, duplicate bit 3.
+  kContentType = 6,
+  kExpiry = 7,  // Seconds, varint.
+  kPropertyName = 8,
+  kPropertyValue = 9,  // Of the name before it.
+};
+
+void AppendVarint(std::string& out, std::uint64_t value) {
+  for (; value >= 0x80; value >>= 7) out += static_cast<char>(value | 0x80);
+  out += static_cast<char>(value);
+}
+
+bool ReadVarint(std::string_view& in, std::uint64_t& value) {
+  value = 0;
+  for (int shift = 0; shift < 64 && !in.empty(); shift += 7) {
+    const auto byte = static_cast<unsigned char>(in.front());
+    in.remove_prefix(1);
+    value |= static_cast<std::uint64_t>(byte & 0x7f) << shift;
+    if ((byte & 0x80) == 0) return true;
+  }
+  return false;
+}
+
+void AppendBytes(std::string& out, Tag tag, std::string_view bytes) {
+  out += static_cast<char>(tag);
+  AppendVarint(out, bytes.size());
+  out += bytes;
+}
+
+// A number is a field of bytes too, so that an unknown one can be skipped.
+void AppendNumber(std::string& out, Tag tag, std::uint64_t value) {
+  out += static_cast<char>(tag);
+  std::size_t size = 1;
+  for (std::uint64_t rest = value; rest >= 0x80; rest >>= 7) ++size;
+  AppendVarint(out, size);
+  AppendVarint(out, value);
+}
+
+std::uint64_t Number(std::string_view bytes) {
+  std::uint64_t value = 0;
+  ReadVarint(bytes, value);
+  return value;
+}
+
+void SetField(Tag tag, std::string_view bytes, Row& row) {
+  Event& event = row.event;
+  switch (tag) {
+    case kSource:
+      row.source = bytes;
+      break;
+    case kTopic:
+      event.topic = bytes;
+      break;
+    case kReceived:
+      event.received = WallTime(std::chrono::nanoseconds(Number(bytes)));
+      break;
+    case kPrevious:
+      row.previous = row.seq - Number(bytes);
+      break;
+    case kFlags: {
+      const std::uint64_t flags = Number(bytes);
+      event.qos = flags & 3;
+      event.retained = (flags & 4) != 0;
+      event.duplicate = (flags & 8) != 0;
+      break;
+    }
+    case kContentType:
+      event.content_type = bytes;
+      break;
+    case kExpiry:
+      event.expiry = std::chrono::seconds(Number(bytes));
+      break;
+    case kPropertyName:
+      event.properties.push_back({std::string(bytes), ""});
+      break;
+    case kPropertyValue:
+      if (!event.properties.empty()) event.properties.back().value = bytes;
+      break;
+  }
+}
+
+uLong AddToChecksum(uLong crc, std::string_view bytes) {
+  const std::uint64_t size = bytes.size();
+  unsigned char length[8];
+  for (int i = 0; i < 8; ++i) length[i] = static_cast<unsigned char>(size >> (8 * i));
+  crc = crc32(crc, length, sizeof length);
+  return crc32_z(crc, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size());
+}
+
+}  // namespace
+
+void EncodeMetadata(const Row& row, std::string& out) {
+  const Event& event = row.event;
+  out += kVersion;
+  AppendBytes(out, kSource, row.source);
+  AppendBytes(out, kTopic, event.topic);
+  AppendNumber(out, kReceived, static_cast<std::uint64_t>(event.received.time_since_epoch().count()));
+  if (row.previous != 0) AppendNumber(out, kPrevious, row.seq - row.previous);
+  AppendNumber(out, kFlags, event.qos | (event.retained ? 4u : 0u) | (event.duplicate ? 8u : 0u));
+  if (!event.content_type.empty()) AppendBytes(out, kContentType, event.content_type);
+  if (event.expiry) AppendNumber(out, kExpiry, static_cast<std::uint64_t>(event.expiry->count()));
+  for (const Property& property : event.properties) {
+    AppendBytes(out, kPropertyName, property.name);
+    AppendBytes(out, kPropertyValue, property.value);
+  }
+}
+
+bool DecodeMetadata(std::string_view blob, Row& row) {
+  if (blob.empty() || blob.front() != kVersion) return false;
+  blob.remove_prefix(1);
+  while (!blob.empty()) {
+    const auto tag = static_cast<Tag>(blob.front());
+    blob.remove_prefix(1);
+    std::uint64_t size = 0;
+    if (!ReadVarint(blob, size) || size > blob.size()) return false;
+    SetField(tag, blob.substr(0, size), row);
+    blob.remove_prefix(size);
+  }
+  return true;
+}
+
+std::uint32_t RowChecksum(Seq seq, std::string_view destination, const std::string* key, std::string_view metadata,
+                          std::string_view payload) {
+  unsigned char head[9];
+  for (int i = 0; i < 8; ++i) head[i] = static_cast<unsigned char>(seq >> (8 * i));
+  head[8] = key != nullptr ? 1 : 0;
+  uLong crc = crc32(0, head, sizeof head);
+  crc = AddToChecksum(crc, destination);
+  if (key != nullptr) crc = AddToChecksum(crc, *key);
+  crc = AddToChecksum(crc, metadata);
+  return static_cast<std::uint32_t>(AddToChecksum(crc, payload));
+}
+
+}  // namespace sluice

@@ -1,0 +1,42 @@
+// Room on disk: how `max_bytes` is divided, and the ballast file that can be given up when the disk is full.
+//
+// On a full disk SQLite can not even delete, because a transaction needs room in the WAL. The ballast is that room.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "config/config.h"
+
+namespace sluice {
+
+/// Division of `outbox.max_bytes`.
+struct SpacePlan {
+  Bytes ballast = 0;
+  Bytes wal = 0;       ///< A checkpoint is due when the WAL is this long.
+  Bytes database = 0;  ///< Hard bound on the database file.
+  Bytes intake = 0;    ///< Pages in use beyond which no more rows are let in: the rest is for settling, dead letters and counters.
+};
+SpacePlan DivideSpace(Bytes max_bytes);
+
+class Ballast {
+ public:
+  Ballast(std::string path, Bytes size) : path_(std::move(path)), size_(size) {}
+
+  /// Makes the file if it is missing and the file system has `min_free` beyond it.
+  void Fill(Bytes min_free);
+  /// True if there was something to give up.
+  bool Drop();
+
+ private:
+  const std::string path_;
+  const Bytes size_;
+};
+
+/// Bytes that this process may still write on the file system of `path`; the maximum if that is unknown.
+Bytes FreeBytes(const std::string& path);
+
+/// Makes the names in the directory of `path` durable.
+void SyncDirectory(const std::string& path);
+
+}  // namespace sluice

@@ -1,0 +1,76 @@
+#include "store/store.h"
+
+#include <utility>
+
+namespace sluice {
+
+Result<std::unique_ptr<Store>> Store::Open(Outbox::Options options, Post post) {
+  Result<Outbox> outbox = Outbox::Open(std::move(options));
+  if (!outbox) return tl::unexpected<Error>(outbox.error());
+  return std::unique_ptr<Store>(new Store(std::move(*outbox), std::move(post)));
+}
+
+Store::Store(Outbox outbox, Post post)
+    : outbox_(std::move(outbox)),
+      post_(std::move(post)),
+      outbox_id_(outbox_.id()),
+      last_seq_(outbox_.last_seq()),
+      lanes_(outbox_.lanes()),
+      set_aside_(outbox_.set_aside()),
+      thread_([this] { Work(); }) {}
+
+Store::~Store() {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.notify_one();
+  thread_.join();
+}
+
+void Store::Add(std::deque<std::function<void()>>& queue, std::function<void()> task) {
+  {
+    std::lock_guard lock(mutex_);
+    queue.push_back(std::move(task));
+  }
+  changed_.notify_one();
+}
+
+void Store::Commit(Batch batch, std::function<void(Result<void>, Batch)> done) {
+  Add(commits_, [this, batch = std::move(batch), done = std::move(done)]() mutable {
+    Result<void> result = outbox_.Commit(batch);
+    post_([result = std::move(result), batch = std::move(batch), done = std::move(done)]() mutable {
+      done(std::move(result), std::move(batch));
+    });
+  });
+}
+
+void Store::Read(LaneId lane, Seq after, std::size_t max_bytes, std::function<void(Result<LaneRead>)> done) {
+  Add(reads_, [this, lane, after, max_bytes, done = std::move(done)]() mutable {
+    Result<LaneRead> read = outbox_.Read(lane, after, max_bytes);
+    post_([read = std::move(read), done = std::move(done)]() mutable { done(std::move(read)); });
+  });
+}
+
+void Store::Close(std::function<void()> closed) {
+  Add(reads_, [this, closed = std::move(closed)]() mutable {
+    outbox_.Close();
+    post_(std::move(closed));
+  });
+}
+
+void Store::Work() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    changed_.wait(lock, [this] { return stopping_ || !commits_.empty() || !reads_.empty(); });
+    auto& queue = commits_.empty() ? reads_ : commits_;
+    if (queue.empty()) return;
+    auto task = std::move(queue.front());
+    queue.pop_front();
+    lock.unlock();
+    task();
+    lock.lock();
+  }
+}
+
+}  // namespace sluice

@@ -1,0 +1,60 @@
+// The store thread: the outbox behind the EventStore port. It alone touches the database; commits go before reads.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "gateway/ports.h"
+#include "store/outbox.h"
+
+namespace sluice {
+
+class Store : public EventStore {
+ public:
+  /// Runs a function on the loop thread, in the order of the calls; any thread.
+  using Post = std::function<void(std::function<void()>)>;
+
+  /// Errors as Outbox::Open. Blocks on the disk.
+  static Result<std::unique_ptr<Store>> Open(Outbox::Options options, Post post);
+  /// Ends the thread after the tasks given so far.
+  ~Store() override;
+
+  void Commit(Batch batch, std::function<void(Result<void>, Batch)> done) override;
+  void Read(LaneId lane, Seq after, std::size_t max_bytes, std::function<void(Result<LaneRead>)> done) override;
+  void Close(std::function<void()> closed) override;
+
+  /// As the file was when it was opened.
+  const std::string& outbox_id() const { return outbox_id_; }
+  Seq last_seq() const { return last_seq_; }
+  const std::vector<LaneState>& lanes() const { return lanes_; }
+  const std::string& set_aside() const { return set_aside_; }
+
+ private:
+  Store(Outbox outbox, Post post);
+  void Work();
+  void Add(std::deque<std::function<void()>>& queue, std::function<void()> task);
+
+  Outbox outbox_;
+  const Post post_;
+  const std::string outbox_id_;
+  const Seq last_seq_;
+  const std::vector<LaneState> lanes_;
+  const std::string set_aside_;
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  // Guarded by mutex_:
+  std::deque<std::function<void()>> commits_;
+  std::deque<std::function<void()>> reads_;
+  bool stopping_ = false;
+
+  std::thread thread_;  // Last: it uses the rest.
+};
+
+}  // namespace sluice
