@@ -102,6 +102,8 @@ KafkaProducer::KafkaProducer(std::string name, rd_kafka_t* kafka)
   rd_kafka_set_log_queue(kafka_, nullptr);  // To the main queue.
   const std::uint64_t one = 1;
   rd_kafka_queue_io_event_enable(queue_, event_fd_, &one, sizeof one);
+  // What came before is not signalled, and while it waits nothing that comes later is.
+  Drain([](std::uint64_t, rd_kafka_resp_err_t) {});
 }
 
 KafkaProducer::~KafkaProducer() {
