@@ -48,11 +48,12 @@ void ReadUrl(ObjectReader& reader, MqttSourceConfig& source) {
   std::string url;
   reader.Require("url", "where the broker is, as in \"mqtt://127.0.0.1:1883\"");
   reader.String("url", url);
-  if (!url.empty() && !ParseUrl(url, source)) {
+  const bool unknown = HasReference(url);  // When only checking.
+  if (!url.empty() && !unknown && !ParseUrl(url, source)) {
     reader.Complain("url", "`" + url + "` is not a broker's address; write mqtt://host:1883 or, for TLS, mqtts://host:8883");
   }
   const bool has_tls = reader.Find("tls") != nullptr;
-  if (has_tls && !url.empty() && !source.tls) reader.Complain("tls", "TLS is used with an mqtts:// address only");
+  if (has_tls && !url.empty() && !unknown && !source.tls) reader.Complain("tls", "TLS is used with an mqtts:// address only");
   reader.Object("tls", [&](ObjectReader& tls) { source.tls = ReadTls(tls); });
 }
 

@@ -22,7 +22,13 @@ class Answer : public mqtt::iaction_listener {
 
  private:
   void on_success(const mqtt::token& token) override {
-    if (succeeded) succeeded(token);
+    if (!succeeded) return;
+    try {
+      succeeded(token);
+    } catch (const std::exception& error) {
+      // A connection that ended meanwhile has failed the token under our eyes; nothing may be thrown into C code.
+      failed(error.what());
+    }
   }
   void on_failure(const mqtt::token& token) override {
     if (!failed) return;
@@ -86,7 +92,6 @@ class PahoClient : public MqttClient {
     });
     BuildOptions(gate);
   }
-  ~PahoClient() override { client_.disable_callbacks(); }
 
   Result<void> Connect(std::function<void(Result<bool>)> done) override {
     connect_.succeeded = [done](const mqtt::token& token) { done(token.get_connect_response().is_session_present()); };
@@ -187,7 +192,8 @@ class PahoClient : public MqttClient {
   mqtt::connect_options options_;
   Answer connect_;
   Answer subscribe_;
-  mqtt::async_client client_;  // Last: destroyed first, it uses the rest.
+  // Last: destroyed first, it uses the rest. No callback comes after; to disable them before would fail, by throwing, during a connect.
+  mqtt::async_client client_;
 };
 
 }  // namespace

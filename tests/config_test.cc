@@ -1,0 +1,277 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "config/load.h"
+#include "config/quantities.h"
+#include "config/schema.h"
+#include "config/show.h"
+#include "tests/temp_dir.h"
+
+namespace sluice {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr const char* kMinimal = R"({
+  "sources": { "local": { "type": "mqtt", "url": "mqtt://127.0.0.1", "subscribe": { "plant/#": {} } } },
+  "sinks": { "cloud": { "type": "kafka", "brokers": "k:9092" }, "copy": { "type": "file", "path": "/tmp/x" } },
+  "routes": [ { "name": "all", "match": "plant/#", "to": { "cloud": { "topic": "plant" } } } ]
+})";
+
+LoadedConfig Load(const std::string& text, ReferenceMode mode = ReferenceMode::kCheckOnly) {
+  TempDir dir;
+  return LoadConfig(dir.Write("sluice.json", text), mode);
+}
+
+/// kMinimal with the value at a JSON pointer replaced or added.
+std::string With(const std::string& pointer, const Json& value) {
+  Json json = Json::parse(kMinimal);
+  json[Json::json_pointer(pointer)] = value;
+  return json.dump(1);
+}
+
+const Mistake* Find(const std::vector<Mistake>& mistakes, const std::string& text) {
+  auto it = std::find_if(mistakes.begin(), mistakes.end(), [&](const Mistake& m) { return m.message.find(text) != std::string::npos; });
+  return it == mistakes.end() ? nullptr : &*it;
+}
+
+std::string ReadAll(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+std::string Example(const std::string& name) {
+  return std::string(SLUICE_SOURCE_DIR) + "/config/examples/" + name;
+}
+
+std::string AllOf(const std::vector<Mistake>& mistakes) {
+  std::string all;
+  for (const Mistake& mistake : mistakes) all += FormatMistake(mistake) + "\n";
+  return all;
+}
+
+TEST_CASE("config: the published examples have no mistakes") {
+  for (const char* name : {"minimal.json", "plant.json"}) {
+    const LoadedConfig loaded = LoadConfig(Example(name), ReferenceMode::kCheckOnly);
+    CHECK_MESSAGE(loaded.mistakes.empty(), AllOf(loaded.mistakes));
+    CHECK_MESSAGE(loaded.warnings.empty(), AllOf(loaded.warnings));
+  }
+}
+
+TEST_CASE("config: every mistake is told in one go, each with its place and the fix") {
+  const LoadedConfig loaded = Load(R"({
+  "outbox": { "max_byte": "2GiB",
+              "commit_every": "soon" },
+  "sources": { "local": { "type": "mqtt", "url": "http://x", "subscribe": { "a/#/b": {}, "c": { "qos": 3 } } } },
+  "sinks": { "cloud": { "type": "kafak" } },
+  "routes": [ { "name": "all", "match": "plant/#", "to": "clout" } ]
+})");
+  struct Expected {
+    const char* pointer;
+    const char* text;
+    std::size_t line;
+    std::size_t column;
+  };
+  for (const Expected& expected : {Expected{"/outbox/max_byte", "Did you mean `max_bytes`?", 2, 15},
+                                   {"/outbox/commit_every", "`soon` is not a duration", 3, 31},
+                                   {"/sources/local/url", "is not a broker's address", 4, 50},
+                                   {"/sources/local/subscribe", "`a/#/b`", 4, 75},
+                                   {"/sources/local/subscribe/c/qos", "from 0 to 2", 4, 104},
+                                   {"/sinks/cloud/type", "Did you mean `kafka`?", 5, 33},
+                                   {"/routes/0/to", "Did you mean `cloud`?", 6, 58}}) {
+    const Mistake* mistake = Find(loaded.mistakes, expected.text);
+    REQUIRE_MESSAGE(mistake != nullptr, expected.text, "\n", AllOf(loaded.mistakes));
+    CHECK(mistake->pointer == expected.pointer);
+    CHECK_MESSAGE(mistake->place.line == expected.line, expected.text);
+    CHECK_MESSAGE(mistake->place.column == expected.column, expected.text);
+  }
+}
+
+TEST_CASE("config: a key twice in one file is a mistake") {
+  const LoadedConfig loaded = Load("{ \"log\": { \"level\": \"info\",\n \"level\": \"debug\" } }");
+  REQUIRE(loaded.mistakes.size() == 1);
+  CHECK(loaded.mistakes[0].place.line == 2);
+}
+
+TEST_CASE("config: files of conf.d merge in name order, and the same value twice names both places") {
+  TempDir dir;
+  const std::string path = dir.Write("sluice.json", kMinimal);
+  dir.Write("conf.d/10-a.json", R"({ "routes": [ { "name": "second", "match": "x", "to": "copy" } ], "log": { "level": "debug" } })");
+  dir.Write("conf.d/20-b.json", R"({ "routes": [ { "name": "third", "match": "y", "to": "copy" } ] })");
+  dir.Write("conf.d/notes.txt", "not JSON");
+  LoadedConfig loaded = LoadConfig(path, ReferenceMode::kCheckOnly);
+  REQUIRE_MESSAGE(loaded.mistakes.empty(), AllOf(loaded.mistakes));
+  REQUIRE(loaded.config.routes.size() == 3);
+  CHECK(loaded.config.routes[1].name == "second");
+  CHECK(loaded.config.routes[2].name == "third");
+  CHECK(loaded.config.log.level == LogLevel::kDebug);
+
+  dir.Write("conf.d/30-c.json", R"({ "log": { "level": "error" } })");
+  loaded = LoadConfig(path, ReferenceMode::kCheckOnly);
+  REQUIRE(loaded.mistakes.size() == 1);
+  const std::string told = FormatMistake(loaded.mistakes[0]);
+  CHECK(told.find("30-c.json:1:") != std::string::npos);
+  CHECK(told.find("10-a.json:1:") != std::string::npos);
+}
+
+TEST_CASE("config: comments are allowed, durations and sizes are as people write them") {
+  const LoadedConfig loaded = Load("// all\n" + With("/outbox", {{"max_bytes", "2GiB"}, {"commit_every", "1s500ms"}}) + "// end");
+  REQUIRE_MESSAGE(loaded.mistakes.empty(), AllOf(loaded.mistakes));
+  CHECK(loaded.config.outbox.max_bytes == 2ull << 30);
+  CHECK(loaded.config.outbox.commit_every == std::chrono::milliseconds(1500));
+}
+
+TEST_CASE("config: quantities read back what they print, and nonsense is refused") {
+  for (std::int64_t ms : {0, 1, 999, 1'000, 61'000, 90'061'001}) CHECK(*ParseDuration(FormatDuration(Duration(ms))) == Duration(ms));
+  for (Bytes bytes : {Bytes{0}, Bytes{1}, Bytes{1000}, Bytes{1024}, Bytes{3} << 30, Bytes{1'500'000}}) {
+    CHECK(*ParseBytes(FormatBytes(bytes)) == bytes);
+  }
+  for (const char* text : {"", "s", "1", "-1s", "1s1m", "1 s", "1.5s", "99999999999999999999s", "1000000000000000000d", "s1"}) {
+    CHECK_MESSAGE(!ParseDuration(text), text);
+  }
+  for (const char* text : {"", "KB", "-1", "1kb", "1XB", "99999999999999999999", "99999999999TiB", "1 GiB"}) CHECK_MESSAGE(!ParseBytes(text), text);
+}
+
+TEST_CASE("config: check needs no secrets; a run does, and never says what they are") {
+  const std::string text = With("/sources/local/password", "${env:SLUICE_TEST_NO_SUCH_SECRET}");
+  CHECK(Load(text).mistakes.empty());
+  CHECK(Load(text).warnings.empty());
+  const LoadedConfig run = Load(text, ReferenceMode::kResolve);
+  REQUIRE(run.mistakes.size() == 1);
+  CHECK(run.mistakes[0].pointer == "/sources/local/password");
+
+  const LoadedConfig literal = Load(With("/sources/local/password", "hunter2"));
+  REQUIRE(literal.warnings.size() == 1);
+  CHECK(AllOf(literal.warnings).find("hunter2") == std::string::npos);
+  CHECK(ShowConfig(literal.config).find("hunter2") == std::string::npos);
+}
+
+TEST_CASE("config: no secret is ever shown") {
+  Json json = Json::parse(kMinimal);
+  json["sources"]["local"]["password"] = "canary-1";
+  json["sources"]["local"]["proxy"] = "http://u:canary-2@proxy:3128";
+  json["sources"]["local"]["url"] = "mqtts://b";
+  json["sources"]["local"]["tls"] = {{"cert_file", "c"}, {"key_file", "k"}, {"key_password", "canary-3"}};
+  json["sinks"]["cloud"]["auth"] = {{"mechanism", "PLAIN"}, {"username", "u"}, {"password", "canary-4"}};
+  json["sinks"]["cloud"]["tls"] = {{"cert_file", "c"}, {"key_file", "k"}, {"key_password", "canary-5"}};
+  json["sinks"]["cloud"]["rdkafka"] = {{"ssl.keystore.password", "canary-6"}, {"ssl.key.pem", "canary-7"}};
+  const LoadedConfig loaded = Load(json.dump());
+  REQUIRE_MESSAGE(loaded.mistakes.empty(), AllOf(loaded.mistakes));
+  CHECK(ShowConfig(loaded.config).find("canary") == std::string::npos);
+  CHECK(AllOf(loaded.warnings).find("canary") == std::string::npos);
+}
+
+TEST_CASE("config: what is shown is a configuration that means the same") {
+  const LoadedConfig loaded = Load(kMinimal);
+  const std::string shown = ShowConfig(loaded.config);
+  const LoadedConfig again = Load(shown);
+  CHECK_MESSAGE(again.mistakes.empty(), AllOf(again.mistakes));
+  CHECK(ShowConfig(again.config) == shown);
+}
+
+TEST_CASE("config: what would break the promise is refused, with the reason") {
+  struct Bad {
+    const char* pointer;
+    Json value;
+    const char* told;
+  };
+  for (const Bad& bad : {Bad{"/sources/local/subscribe", {{"a/#", Json::object()}, {"a/b", Json::object()}}, "overlap"},
+                         {"/sinks/cloud/rdkafka", {{"acks", 1}}, "in-sync"},
+                         {"/sinks/cloud/rdkafka", {{"message.timeout.ms", 5}}, "until they are delivered"},
+                         {"/sinks/cloud/rdkafka", {{"enable.ssl.certificate.verification", false}}, "prove who it is"},
+                         {"/sinks/cloud/brokers", "kafka", "not host:port"},
+                         {"/gateway", {{"id", "a:b"}}, "gateway's id"},
+                         {"/outbox", {{"max_bytes", "1MiB"}}, "a size from"},
+                         {"/routes/0/to", {{"cloud", Json::object()}}, "needs a topic"},
+                         {"/routes/0/key", "{nope}", "nope"},
+                         {"/routes/0/match", "a/{x}/{x}", "x"}}) {
+    const LoadedConfig loaded = Load(With(bad.pointer, bad.value));
+    CHECK_MESSAGE(Find(loaded.mistakes, bad.told) != nullptr, bad.pointer, " ", bad.value.dump(), "\n", AllOf(loaded.mistakes));
+  }
+  Json old = Json::parse(kMinimal);
+  old["sources"]["local"]["protocol"] = "3.1.1";
+  old["sources"]["local"]["subscribe"]["plant/#"]["qos"] = 2;
+  CHECK(Find(Load(old.dump()).mistakes, "QoS 2") != nullptr);
+}
+
+TEST_CASE("config: the schema knows exactly the keys that the reader knows") {
+  const Json schema = Json::parse(ConfigSchema());
+  struct Spot {
+    const char* schema;  ///< Pointer to the object's schema.
+    const char* object;  ///< Pointer to such an object in a configuration.
+    Json value;          ///< What stands there if the key is to be tried in it.
+  };
+  const Json source = Json::parse(kMinimal)["sources"]["local"];
+  const std::vector<Spot> spots = {
+      {"", "", Json::parse(kMinimal)},
+      {"/definitions/tls", "/sinks/cloud/tls", Json::object()},
+      {"/definitions/mqtt_source", "/sources/local", source},
+      {"/definitions/mqtt_source/properties/subscribe/additionalProperties", "/sources/local/subscribe/x", Json::object()},
+      {"/definitions/kafka_sink", "/sinks/cloud", {{"type", "kafka"}, {"brokers", "k:1"}}},
+      {"/definitions/kafka_sink/properties/auth", "/sinks/cloud/auth", {{"mechanism", "PLAIN"}, {"username", "u"}, {"password", "p"}}},
+      {"/definitions/file_sink", "/sinks/copy", {{"type", "file"}, {"path", "p"}}},
+      {"/definitions/target", "/routes/0/to/cloud", {{"topic", "t"}}},
+      {"/definitions/route", "/routes/0", {{"name", "n"}, {"match", "m"}, {"to", "copy"}}},
+      {"/properties/gateway", "/gateway", Json::object()},
+      {"/properties/outbox", "/outbox", Json::object()},
+      {"/properties/log", "/log", Json::object()}};
+  std::size_t closed = 0;
+  const std::string text = schema.dump();
+  for (std::size_t at = text.find("\"additionalProperties\":false"); at != std::string::npos; at = text.find("\"additionalProperties\":false", at + 1)) {
+    ++closed;
+  }
+  CHECK(closed == spots.size());
+  for (const Spot& spot : spots) {
+    Json config = Json::parse(kMinimal);
+    Json value = spot.value;
+    value["zz"] = 1;
+    config[Json::json_pointer(spot.object)] = value;
+    const LoadedConfig loaded = Load(config.dump());
+    const Mistake* unknown = Find(loaded.mistakes, "`zz` is not known");
+    REQUIRE_MESSAGE(unknown != nullptr, spot.object, "\n", AllOf(loaded.mistakes));
+    const std::set<std::string> known(unknown->known.begin(), unknown->known.end());
+    std::set<std::string> published;
+    for (const auto& [key, ignored] : schema.at(Json::json_pointer(std::string(spot.schema) + "/properties")).items()) published.insert(key);
+    CHECK_MESSAGE(known == published, spot.schema);
+  }
+}
+
+TEST_CASE("config: a mutated file is either understood or its mistakes have places; it never crashes") {
+  const std::string good = ReadAll(Example("plant.json"));
+  std::mt19937 random(2026);
+  for (int round = 0; round < 3000; ++round) {
+    std::string text = good;
+    for (std::size_t changes = 1 + random() % 4; changes > 0 && !text.empty(); --changes) {
+      const std::size_t at = random() % text.size();
+      switch (random() % 4) {
+        case 0:
+          text[at] = static_cast<char>(random());
+          break;
+        case 1:
+          text.erase(at, 1 + random() % 20);
+          break;
+        case 2:
+          text.insert(at, std::string(1 + random() % 3, "{}[]\",:0e\\$\xff"[random() % 12]));
+          break;
+        default:
+          text.resize(at + 1);  // A half-written file.
+      }
+    }
+    const LoadedConfig loaded = Load(text);
+    for (const Mistake& mistake : loaded.mistakes) {
+      REQUIRE_MESSAGE(mistake.place.line > 0, FormatMistake(mistake));
+      REQUIRE(!mistake.message.empty());
+    }
+  }
+}
+
+}  // namespace
+}  // namespace sluice

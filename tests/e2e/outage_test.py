@@ -1,0 +1,221 @@
+"""Outages: of the uplink, of the broker, of the disk. Nothing acknowledged is lost, memory stays flat, and it heals by itself."""
+
+import os
+import signal
+import subprocess
+import unittest
+
+from harness import (Account, FileReader, FreePort, MockKafka, Mosquitto, PeakRss, Publisher, RandomSeed, Reader, Rig, Sluice, Strace, Tap,
+                     Until, UntilArrived)
+
+RSS_LIVE = 48     # MiB; what the bench measures is less, this is where memory would have begun to follow the backlog.
+RSS_BACKLOG = 64
+
+
+def Cloud(kafka):
+    return {"cloud": {"type": "kafka", "brokers": [kafka.bootstrap], "retry_min": "50ms", "retry_max": "500ms",
+                      "rdkafka": {"reconnect.backoff.max.ms": 500, "reconnect.backoff.ms": 50}}}
+
+
+class Uplink(unittest.TestCase):
+    def test_a_kafka_that_was_never_there_costs_nothing_but_disk_and_is_caught_up_with_when_it_comes(self):
+        with Rig() as rig:
+            mosquitto = Mosquitto(rig)
+            kafka = MockKafka(rig, ["plant:16"])
+            kafka.Tell("down")
+            sluice = Sluice(rig, mosquitto.port, Cloud(kafka))
+            sluice.Start()
+            publisher = Publisher(mosquitto.port, rate=6000, count=60000)
+            publisher.start()
+            publisher.Finish(90)
+            self.assertLess(PeakRss(sluice.Pid()), RSS_BACKLOG)
+            # A restart in the outage: ready at once, whatever waits.
+            sluice.Kill()
+            sluice.Start()
+            reader = Reader(rig, kafka.bootstrap)
+            kafka.Tell("up")
+            UntilArrived(publisher, reader, 60).Check()
+            print(f"peak RSS {PeakRss(sluice.Pid()):.0f} MiB")
+            self.assertLess(PeakRss(sluice.Pid()), RSS_BACKLOG)
+            self.assertEqual(sluice.Stop(), 0)
+
+    def test_a_kafka_that_flaps_loses_nothing_and_keeps_the_order_of_each_key(self):
+        random = RandomSeed()
+        with Rig() as rig:
+            mosquitto = Mosquitto(rig)
+            kafka = MockKafka(rig, ["plant:16"])
+            reader = Reader(rig, kafka.bootstrap)
+            sluice = Sluice(rig, mosquitto.port, Cloud(kafka))
+            sluice.Start()
+            publisher = Publisher(mosquitto.port, rate=1000)
+            publisher.start()
+            for _ in range(8):
+                kafka.Tell("down")
+                goal = len(publisher.Acked()) + random.randint(200, 1500)
+                Until(lambda: len(publisher.Acked()) > goal, 30, "acknowledgements go on in the outage")
+                kafka.Tell("up")
+                goal = len(reader.Numbers()) + random.randint(50, 500)
+                Until(lambda: len(reader.Numbers()) > goal, 30, "delivery goes on after the outage")
+            publisher.Finish()
+            UntilArrived(publisher, reader, 60).Check()
+            self.assertEqual(sluice.Stop(), 0)
+
+    def test_transient_refusals_by_kafka_lose_nothing_and_let_nothing_overtake(self):
+        with Rig() as rig:
+            mosquitto = Mosquitto(rig)
+            kafka = MockKafka(rig, ["plant:1"])
+            reader = Reader(rig, kafka.bootstrap)
+            sluice = Sluice(rig, mosquitto.port, Cloud(kafka))
+            sluice.Start()
+            publisher = Publisher(mosquitto.port, rate=2000, keys=1)
+            publisher.start()
+            # INVALID_RECORD for a whole batch, then NOT_ENOUGH_REPLICAS and TOPIC_AUTHORIZATION_FAILED for whatever is on its way.
+            for error in (87, 19, 29):
+                goal = len(reader.Numbers()) + 200
+                Until(lambda: len(reader.Numbers()) > goal, 60, "delivery goes on")
+                kafka.Tell(f"error {error} 1")
+            publisher.Finish()
+            UntilArrived(publisher, reader, 90).Check()
+
+
+class Broker(unittest.TestCase):
+    def test_a_broker_that_dies_under_load_loses_nothing_that_sluice_had_acknowledged(self):
+        """Mosquitto forgets what it acknowledged when it is killed; the reference is the PUBACKs seen on the wire."""
+        with Rig() as rig:
+            mosquitto = Mosquitto(rig)
+            kafka = MockKafka(rig, ["plant:16"])
+            reader = Reader(rig, kafka.bootstrap)
+            tap = Tap(rig, mosquitto.port)
+            sluice = Sluice(rig, tap.port, Cloud(kafka))
+            sluice.Start()
+            publisher = Publisher(mosquitto.port, rate=1500)
+            publisher.start()
+            for _ in range(6):
+                goal = len(tap.Acked()) + 700
+                Until(lambda: len(tap.Acked()) > goal, 30, "acknowledgements on the wire")
+                mosquitto.Kill()
+                mosquitto.Start()
+            publisher.Finish()
+            acked = tap.Acked()
+            try:
+                Until(lambda: acked <= reader.Numbers(), 60, "all arrives")
+            except TimeoutError:
+                pass
+            account = Account(acked, reader.Records())
+            # A broker that forgot what it had sent sends again, in an order of its own; that is not ours to judge.
+            account.violations = [v for v in account.violations if " came after " not in v]
+            account.Check()
+            self.assertGreater(len(acked), 4000)
+
+
+class Disk(unittest.TestCase):
+    def Slow(self, delay_us, seconds_of_load, keepalive):
+        with Rig() as rig:
+            mosquitto = Mosquitto(rig)
+            tap = Tap(rig, mosquitto.port)
+            out = os.path.join(rig.directory, "out.jsonl")
+            sluice = Sluice(rig, tap.port, {"cloud": {"type": "file", "path": out}}, source={"keepalive": keepalive})
+            sluice.Start()
+            rig.Add(Strace(rig, sluice.Pid(), ["-o", "/dev/null", "-e", "trace=fdatasync,fsync",
+                                               "-e", f"inject=fdatasync,fsync:delay_exit={delay_us}"]))
+            publisher = Publisher(mosquitto.port, rate=500, count=500 * seconds_of_load)
+            publisher.start()
+            publisher.Finish(60)
+            UntilArrived(publisher, FileReader(out), 120).Check()
+            print(f"connections: {tap.connections}")
+            return tap.connections
+
+    def test_a_disk_with_stalls_of_200_ms_is_no_reason_to_reconnect(self):
+        self.assertEqual(self.Slow(200_000, 5, "20s"), 1)
+
+    def test_a_disk_with_stalls_of_5_s_is_no_reason_to_reconnect(self):
+        self.assertEqual(self.Slow(5_000_000, 3, "30s"), 1)
+
+    @unittest.skipUnless(os.geteuid() == 0, "mounting a small disk needs root")
+    def test_a_full_disk_pauses_the_source_without_a_storm_and_heals_by_itself(self):
+        with Rig() as rig:
+            disk = os.path.join(rig.directory, "disk")
+            os.mkdir(disk)
+            subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", disk], check=True)
+            try:
+                self.FillAndHeal(rig, disk)
+            finally:
+                for part in reversed(rig.parts):
+                    part.Kill()
+                subprocess.run(["umount", "-l", disk], check=True)
+
+    def FillAndHeal(self, rig, disk):
+        mosquitto = Mosquitto(rig)
+        tap = Tap(rig, mosquitto.port)
+        kafka = MockKafka(rig, ["plant:16"])
+        reader = Reader(rig, kafka.bootstrap)
+        sluice = Sluice(rig, tap.port, Cloud(kafka), source={"keepalive": "2s"}, directory=disk)
+        sluice.Start()
+        publisher = Publisher(mosquitto.port, rate=500)
+        publisher.start()
+        Until(lambda: len(reader.Numbers()) > 500, 30, "delivery before")
+        ballast = os.path.join(disk, "others")
+        with open(ballast, "wb") as f:
+            try:
+                while True:
+                    f.write(b"x" * 65536)
+                    f.flush()
+            except OSError:
+                pass
+        sluice.UntilLog("cannot write", 30)
+        sluice.UntilLog("paused", 30)
+        connections = tap.connections
+        # Ten times the keepalive: a source that does not pause would be thrown out by the broker again and again.
+        at_least = len(publisher.Acked()) + 500 * 20
+        Until(lambda: len(publisher.Acked()) > at_least, 60, "20 s of load")
+        self.assertTrue(sluice.process.IsAlive())
+        self.assertLessEqual(tap.connections, connections + 1)
+        os.unlink(ballast)
+        publisher.Finish()
+        account = UntilArrived(publisher, reader, 60)
+        account.Check()
+        self.assertLessEqual(account.redelivered, 2 * 1000 * (tap.connections - 1))
+
+
+class Start(unittest.TestCase):
+    def test_a_second_daemon_on_the_same_outbox_is_refused_and_told_who_holds_it(self):
+        with Rig() as rig:
+            mosquitto = Mosquitto(rig)
+            sluice = Sluice(rig, mosquitto.port, {"cloud": {"type": "file", "path": os.path.join(rig.directory, "out.jsonl")}})
+            sluice.Start()
+            second = subprocess.run([os.path.join(os.path.dirname(sluice.process.child.args[0]), "sluice"), "run", "-c", sluice.config],
+                                    capture_output=True, text=True, timeout=20)
+            self.assertEqual(second.returncode, 1)
+            self.assertIn(f"held by process {sluice.Pid()}", second.stderr)
+
+    def test_a_bad_configuration_ends_with_78_before_anything_is_touched(self):
+        with Rig() as rig:
+            path = os.path.join(rig.directory, "sluice.json")
+            with open(path, "w") as f:
+                f.write('{ "outbox": { "path": "%s/outbox.db" }, "sinks": {}, "sorces": {} }' % rig.directory)
+            binary = os.path.join(os.environ.get("SLUICE_BUILD", "build/release"), "sluice")
+            run = subprocess.run([binary, "run", "-c", path], capture_output=True, text=True, timeout=20)
+            self.assertEqual(run.returncode, 78)
+            self.assertIn("sluice.json:1:", run.stderr)
+            self.assertIn("Did you mean `sources`?", run.stderr)
+            self.assertEqual(os.listdir(rig.directory), ["sluice.json"])
+
+    def test_sigterm_drains_and_leaves_nothing_unsettled(self):
+        with Rig() as rig:
+            mosquitto = Mosquitto(rig)
+            kafka = MockKafka(rig, ["plant:4"])
+            reader = Reader(rig, kafka.bootstrap)
+            sluice = Sluice(rig, mosquitto.port, Cloud(kafka))
+            sluice.Start()
+            publisher = Publisher(mosquitto.port, rate=2000, count=4000)
+            publisher.start()
+            publisher.Finish()
+            UntilArrived(publisher, reader, 30).Check()
+            self.assertEqual(sluice.Stop(), 0)
+            self.assertIn("msg=stopped", sluice.process.Log())
+            sluice.Start()
+            self.assertNotIn("backlog found", sluice.process.Log())
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

@@ -1,0 +1,34 @@
+"""The published JSON Schema accepts the published examples and refuses what an editor should underline."""
+
+import copy
+import json
+import os
+import re
+import sys
+
+import jsonschema
+
+CONFIG = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "config")
+
+
+def Read(name):
+    with open(os.path.join(CONFIG, name)) as f:
+        return json.loads(re.sub(r"^\s*//.*$", "", f.read(), flags=re.M))
+
+
+schema = Read("sluice.schema.json")
+jsonschema.Draft7Validator.check_schema(schema)
+validator = jsonschema.Draft7Validator(schema)
+for name in sorted(os.listdir(os.path.join(CONFIG, "examples"))):
+    validator.validate(Read(os.path.join("examples", name)))
+
+plant = Read("examples/plant.json")
+for path, value in [("outbox/max_byte", "1GiB"), ("outbox/commit_every", "soon"), ("sources/local/retained", "twice"), ("sinks/cloud/type", "kafak"),
+                    ("routes/0/too", "copy"), ("sources/local/subscribe/a", {"qos": 3}), ("sinks/copy/brokers", "k:1")]:
+    bad = copy.deepcopy(plant)
+    at = bad
+    for token in path.split("/")[:-1]:
+        at = at[int(token)] if isinstance(at, list) else at[token]
+    at[path.split("/")[-1]] = value
+    if validator.is_valid(bad):
+        sys.exit(f"the schema accepts /{path} = {value!r}")
