@@ -24,10 +24,14 @@ constexpr int kPageSize = 4096;
 constexpr int kVacuumPages = 256;
 constexpr std::int64_t kVacuumFreePages = 4096;
 
-// Opening alone reads little; these make a damaged file show at once.
-constexpr const char* kPragmas =
-    "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0;"
-    "PRAGMA cache_size=-1024; PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF;";
+// The lock comes before anything that reads the file: taken later, the WAL's index would be a shared file and not memory of ours.
+// (`wal_autocheckpoint` is not for us: setting it, even to 0, takes the place of the hook that counts frames.)
+std::string Pragmas(const SpacePlan& plan) {
+  return "PRAGMA locking_mode=EXCLUSIVE; PRAGMA page_size=" + std::to_string(kPageSize) +
+         "; PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-1024;"
+         "PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF; PRAGMA max_page_count=" +
+         std::to_string(plan.database / kPageSize) + "; PRAGMA journal_size_limit=" + std::to_string(plan.wal) + ";";
+}
 
 constexpr const char* kSchema =
     "CREATE TABLE meta(name TEXT PRIMARY KEY, value) WITHOUT ROWID;"
@@ -121,10 +125,7 @@ Result<void> Outbox::OpenFile() {
   Result<Sqlite> database = Sqlite::Open(options_.config.path, options_.vfs);
   if (!database) return tl::unexpected<Error>(database.error());
   database_ = std::move(*database);
-  const std::string sizes = "PRAGMA page_size=" + std::to_string(kPageSize) + "; PRAGMA auto_vacuum=INCREMENTAL;" + kPragmas +
-                            "PRAGMA max_page_count=" + std::to_string(plan_.database / kPageSize) +
-                            "; PRAGMA journal_size_limit=" + std::to_string(plan_.wal * 2) + ";";
-  if (Result<void> set = database_->Execute(sizes); !set) return set;
+  if (Result<void> set = database_->Execute(Pragmas(plan_)); !set) return set;
   if (Result<void> format = CheckFormat(); !format) return format;
   Result<Ledger> ledger = Ledger::Load(*database_);
   if (!ledger) return tl::unexpected<Error>(ledger.error());
@@ -431,7 +432,7 @@ Result<void> Outbox::Settle(const LaneSettle& settle) {
 }
 
 void Outbox::KeepHouse() {
-  if (static_cast<Bytes>(database_->WalFrames()) * kPageSize < plan_.wal) return;
+  if (static_cast<Bytes>(database_->WalFrames()) * kPageSize < plan_.checkpoint) return;
   Failpoint("before_checkpoint");
   // A checkpoint that fails shows as a WAL that grows, and is tried again with the next commit; nothing is lost by it.
   if (Result<void> checkpoint = database_->Checkpoint(false); !checkpoint) return;

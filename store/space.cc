@@ -14,7 +14,8 @@ namespace sluice {
 SpacePlan DivideSpace(Bytes max_bytes) {
   SpacePlan plan;
   plan.ballast = std::min<Bytes>(max_bytes / 16, 1u << 20);
-  plan.wal = std::min<Bytes>(max_bytes / 4, 4u << 20);
+  plan.wal = std::min<Bytes>(max_bytes / 4, 8u << 20);
+  plan.checkpoint = plan.wal / 2;
   plan.database = max_bytes - plan.ballast - plan.wal;
   plan.intake = plan.database / 10 * 9;
   return plan;

@@ -13,9 +13,10 @@ namespace sluice {
 /// Division of `outbox.max_bytes`.
 struct SpacePlan {
   Bytes ballast = 0;
-  Bytes wal = 0;       ///< A checkpoint is due when the WAL is this long.
-  Bytes database = 0;  ///< Hard bound on the database file.
-  Bytes intake = 0;    ///< Pages in use beyond which no more rows are let in: the rest is for settling, dead letters and counters.
+  Bytes wal = 0;         ///< The WAL.
+  Bytes checkpoint = 0;  ///< A checkpoint is due when the WAL is this long: the rest of its share is for the transaction that crossed it.
+  Bytes database = 0;    ///< Hard bound on the database file.
+  Bytes intake = 0;      ///< Pages in use beyond which no more rows are let in: the rest is for settling, dead letters and counters.
 };
 SpacePlan DivideSpace(Bytes max_bytes);
 

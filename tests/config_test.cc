@@ -137,7 +137,8 @@ TEST_CASE("config: quantities read back what they print, and nonsense is refused
   for (const char* text : {"", "s", "1", "-1s", "1s1m", "1 s", "1.5s", "99999999999999999999s", "1000000000000000000d", "s1"}) {
     CHECK_MESSAGE(!ParseDuration(text), text);
   }
-  for (const char* text : {"", "KB", "-1", "1kb", "1XB", "99999999999999999999", "99999999999TiB", "1 GiB"}) CHECK_MESSAGE(!ParseBytes(text), text);
+  for (const char* text : {"", "KB", "-1", "1kb", "1XB", "99999999999999999999", "99999999999TiB", "1 GiB"})
+    CHECK_MESSAGE(!ParseBytes(text), text);
 }
 
 TEST_CASE("config: check needs no secrets; a run does, and never says what they are") {
@@ -225,7 +226,8 @@ TEST_CASE("config: the schema knows exactly the keys that the reader knows") {
       {"/properties/log", "/log", Json::object()}};
   std::size_t closed = 0;
   const std::string text = schema.dump();
-  for (std::size_t at = text.find("\"additionalProperties\":false"); at != std::string::npos; at = text.find("\"additionalProperties\":false", at + 1)) {
+  for (std::size_t at = text.find("\"additionalProperties\":false"); at != std::string::npos;
+       at = text.find("\"additionalProperties\":false", at + 1)) {
     ++closed;
   }
   CHECK(closed == spots.size());
@@ -239,7 +241,8 @@ TEST_CASE("config: the schema knows exactly the keys that the reader knows") {
     REQUIRE_MESSAGE(unknown != nullptr, spot.object, "\n", AllOf(loaded.mistakes));
     const std::set<std::string> known(unknown->known.begin(), unknown->known.end());
     std::set<std::string> published;
-    for (const auto& [key, ignored] : schema.at(Json::json_pointer(std::string(spot.schema) + "/properties")).items()) published.insert(key);
+    for (const auto& [key, ignored] : schema.at(Json::json_pointer(std::string(spot.schema) + "/properties")).items())
+      published.insert(key);
     CHECK_MESSAGE(known == published, spot.schema);
   }
 }

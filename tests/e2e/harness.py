@@ -218,7 +218,7 @@ class Sluice:
     def Start(self, env=None, binary=None, prefix=(), connected=True):
         self.starts += 1
         argv = list(prefix) + [os.path.join(BUILD, binary or self.binary), "run", "-c", self.config]
-        self.process = Process(f"sluice", argv, self.rig.directory, env)
+        self.process = Process("sluice", argv, self.rig.directory, env)
         if connected:
             self.UntilLog("msg=connected", 20)
 

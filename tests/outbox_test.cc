@@ -1,0 +1,411 @@
+#include "store/outbox.h"
+
+#include <doctest/doctest.h>
+#include <sqlite3.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <map>
+#include <random>
+#include <set>
+
+#include "store/row_codec.h"
+#include "tests/fault_vfs.h"
+#include "tests/temp_dir.h"
+
+namespace sluice {
+namespace {
+
+Row MakeRow(Seq seq, std::string payload = "p") {
+  Row row;
+  row.seq = seq;
+  row.previous = seq - 1;
+  row.source = "local";
+  row.destination = "plant";
+  row.event.topic = "plant/a";
+  row.event.payload = std::move(payload);
+  row.event.received = WallTime(std::chrono::nanoseconds(1'700'000'000'123'456'789));
+  row.event.qos = 1;
+  return row;
+}
+
+Batch Appending(std::vector<Row> rows, LaneId lane = 1) {
+  Batch batch;
+  batch.last_seq = rows.back().seq;
+  batch.sources.push_back({.source = "local", .received = rows.size(), .routed = rows.size()});
+  batch.appends.push_back({lane, std::move(rows)});
+  return batch;
+}
+
+Batch Settling(Seq through, LaneId lane = 1) {
+  Batch batch;
+  batch.last_seq = through;
+  batch.settles.push_back({lane, through});
+  return batch;
+}
+
+struct Fixture {
+  TempDir dir;
+  FaultVfs vfs;
+
+  Outbox::Options Options(Bytes max_bytes = 64u << 20) const {
+    Outbox::Options options;
+    options.config.path = dir.Path("outbox.db");
+    options.config.max_bytes = max_bytes;
+    options.config.min_free_bytes = 0;
+    options.lanes = {{"cloud", "normal"}, {"copy", "normal"}};
+    options.machine_id_file = dir.Write("machine-id", "here\n");
+    options.vfs = vfs.name();
+    return options;
+  }
+  Outbox Open(Bytes max_bytes = 64u << 20) const {
+    Result<Outbox> outbox = Outbox::Open(Options(max_bytes));
+    REQUIRE_MESSAGE(outbox.has_value(), (outbox ? "" : outbox.error().message));
+    return std::move(*outbox);
+  }
+  /// The file as an operator's shell would change it.
+  void Sql(const std::string& sql) const {
+    sqlite3* database = nullptr;
+    REQUIRE(sqlite3_open(dir.Path("outbox.db").c_str(), &database) == SQLITE_OK);
+    CHECK(sqlite3_exec(database, sql.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK);
+    sqlite3_close(database);
+  }
+};
+
+std::vector<Row> RowsOf(Outbox& outbox, LaneId lane = 1) {
+  std::vector<Row> rows;
+  for (Seq after = 0;;) {
+    Result<LaneRead> read = outbox.Read(lane, after, 64u << 10);
+    REQUIRE(read.has_value());
+    for (Row& row : read->rows) rows.push_back(std::move(row));
+    if (read->end) return rows;
+    after = rows.back().seq;
+  }
+}
+
+std::int64_t Count(const Outbox& outbox, const std::string& name) {
+  const auto counters = outbox.Counters();
+  const auto it = counters.find(name);
+  return it == counters.end() ? 0 : it->second;
+}
+
+TEST_CASE_FIXTURE(Fixture, "outbox: what was committed is there after a reopen, byte for byte") {
+  Row odd = MakeRow(1, std::string("\0\xff\r\n\xf0\x28", 6));
+  odd.previous = 0;
+  odd.key = std::string("k\0y", 3);
+  odd.event.topic = "plant/\xc3\xa9/'\";--";
+  odd.event.content_type = "application/cbor";
+  odd.event.properties = {{"trace", "1"}, {"", ""}, {"trace", "2"}};
+  odd.event.expiry = std::chrono::seconds(3600);
+  odd.event.retained = true;
+  odd.event.duplicate = true;
+  odd.event.qos = 2;
+  Row empty = MakeRow(2, "");
+  empty.key = "";
+  Row large = MakeRow(3, std::string(700'000, 'x'));
+  {
+    Outbox outbox = Open();
+    REQUIRE(outbox.Commit(Appending({odd, empty, large})).has_value());
+    outbox.Close();
+  }
+  Outbox outbox = Open();
+  const std::vector<Row> rows = RowsOf(outbox);
+  REQUIRE(rows.size() == 3);
+  CHECK(rows[0].event.payload == odd.event.payload);
+  CHECK(rows[0].event.topic == odd.event.topic);
+  CHECK(rows[0].key == odd.key);
+  CHECK(rows[0].event.content_type == odd.event.content_type);
+  CHECK(rows[0].event.properties == odd.event.properties);
+  CHECK(rows[0].event.expiry == odd.event.expiry);
+  CHECK(rows[0].event.received == odd.event.received);
+  CHECK(rows[0].event.retained);
+  CHECK(rows[0].event.duplicate);
+  CHECK(rows[0].event.qos == 2);
+  CHECK(rows[0].previous == 0);
+  CHECK(rows[1].previous == 1);
+  CHECK(rows[1].event.payload.empty());
+  CHECK(rows[1].key == std::string());
+  CHECK(!rows[2].key.has_value());
+  CHECK(rows[2].event.payload == large.event.payload);
+}
+
+TEST_CASE_FIXTURE(Fixture, "outbox: a settled event is never read again, and its seq is never given again") {
+  std::string id;
+  {
+    Outbox outbox = Open();
+    id = outbox.id();
+    REQUIRE(outbox.Commit(Appending({MakeRow(1), MakeRow(2), MakeRow(3)})).has_value());
+    REQUIRE(outbox.Commit(Settling(3)).has_value());
+  }
+  Outbox outbox = Open();
+  CHECK(RowsOf(outbox).empty());
+  CHECK(outbox.last_seq() == 3);
+  CHECK(outbox.lanes()[0].last_seq == 3);
+  CHECK(outbox.lanes()[0].pending_events == 0);
+  CHECK(outbox.lanes()[0].pending_bytes == 0);
+  CHECK(outbox.id() == id);
+}
+
+TEST_CASE_FIXTURE(Fixture, "outbox: lanes are apart, and the ledger adds up for each") {
+  Outbox outbox = Open();
+  Batch both = Appending({MakeRow(1), MakeRow(2)});
+  both.appends.push_back({2, {MakeRow(2)}});
+  both.sources[0] = {.source = "local", .received = 5, .routed = 2, .unrouted = 1, .too_large = 1, .retained = 1, .unprotected = 2};
+  REQUIRE(outbox.Commit(both).has_value());
+  REQUIRE(outbox.Commit(Settling(1)).has_value());
+  CHECK(RowsOf(outbox, 1).size() == 1);
+  CHECK(RowsOf(outbox, 2).size() == 1);
+  CHECK(Count(outbox, "lane/1/in") == 2);
+  CHECK(Count(outbox, "lane/1/delivered") == 1);
+  CHECK(Count(outbox, "lane/1/pending") == 1);
+  CHECK(Count(outbox, "lane/2/in") == 1);
+  CHECK(Count(outbox, "source/local/received") == 5);
+  CHECK(Count(outbox, "source/local/routed") == 2);
+  CHECK(Count(outbox, "source/local/unrouted") == 1);
+  CHECK(Count(outbox, "source/local/refused/too_large") == 1);
+  CHECK(Count(outbox, "source/local/refused/retained") == 1);
+  CHECK(Count(outbox, "source/local/unprotected") == 2);
+}
+
+TEST_CASE_FIXTURE(Fixture, "outbox: a dead letter keeps its event and is not counted as delivered") {
+  Outbox outbox = Open();
+  REQUIRE(outbox.Commit(Appending({MakeRow(1), MakeRow(2, "poison"), MakeRow(3)})).has_value());
+  Batch batch = Settling(2);
+  batch.dead_letters.push_back({1, 2, "too large", 3, WallTime{}});
+  REQUIRE(outbox.Commit(batch).has_value());
+  CHECK(RowsOf(outbox).size() == 1);
+  CHECK(Count(outbox, "lane/1/delivered") == 1);
+  CHECK(Count(outbox, "lane/1/dead_lettered") == 1);
+  CHECK(Count(outbox, "lane/1/pending") == 1);
+  outbox.Close();
+  Sql("CREATE TABLE seen AS SELECT CASE WHEN (SELECT count(*) FROM dead_letter WHERE seq = 2 AND reason = 'too large' AND attempts = 3 AND"
+      " payload = CAST('poison' AS BLOB)) = 1 THEN 1 ELSE abs('no') / 0 END AS x");
+}
+
+TEST_CASE_FIXTURE(Fixture, "outbox: a row whose content changed on the disk is told as damaged, never as a row") {
+  {
+    Outbox outbox = Open();
+    REQUIRE(outbox.Commit(Appending({MakeRow(1), MakeRow(2), MakeRow(3), MakeRow(4), MakeRow(5)})).has_value());
+  }
+  Sql("UPDATE lane_1 SET payload = CAST('q' AS BLOB) WHERE seq = 2; UPDATE lane_1 SET metadata = x'01' WHERE seq = 3;"
+      "UPDATE lane_1 SET key = x'' WHERE seq = 4");
+  Outbox outbox = Open();
+  Result<LaneRead> read = outbox.Read(1, 0, 1u << 20);
+  REQUIRE(read.has_value());
+  CHECK(read->damaged == std::vector<Seq>{2, 3, 4});
+  CHECK(read->rows.size() == 2);
+}
+
+TEST_CASE_FIXTURE(Fixture, "outbox: a second process is refused and told who has the file") {
+  Outbox outbox = Open();
+  Result<Outbox> second = Outbox::Open(Options());
+  REQUIRE(!second);
+  CHECK(second.error().code == ErrorCode::kLocked);
+  CHECK(second.error().message.find(std::to_string(getpid())) != std::string::npos);
+}
+
+TEST_CASE_FIXTURE(Fixture, "outbox: a damaged file, or one of a newer version, is set aside whole, and a new one is in use") {
+  std::string id;
+  {
+    Outbox outbox = Open();
+    id = outbox.id();
+    REQUIRE(outbox.Commit(Appending({MakeRow(1)})).has_value());
+  }
+  SUBCASE("damaged") {
+    dir.Write("outbox.db", std::string(100'000, 'x'));
+  }
+  SUBCASE("newer") {
+    Sql("UPDATE meta SET value = 2 WHERE name = 'format_major'");
+  }
+  const auto size = std::filesystem::file_size(dir.Path("outbox.db"));
+  Outbox outbox = Open();
+  CHECK(outbox.set_aside() == dir.Path("outbox.db.set-aside-1"));
+  CHECK(std::filesystem::file_size(outbox.set_aside()) == size);
+  CHECK(outbox.id() != id);
+  CHECK(RowsOf(outbox).empty());
+  CHECK(outbox.Commit(Appending({MakeRow(1)})).has_value());
+}
+
+TEST_CASE_FIXTURE(Fixture, "outbox: a clone on another machine has the rows, but never repeats the ids of its original") {
+  std::string id;
+  {
+    Outbox outbox = Open();
+    id = outbox.id();
+    REQUIRE(outbox.Commit(Appending({MakeRow(1)})).has_value());
+  }
+  Outbox::Options options = Options();
+  options.machine_id_file = dir.Write("other-id", "elsewhere\n");
+  Result<Outbox> outbox = Outbox::Open(options);
+  REQUIRE(outbox.has_value());
+  CHECK(outbox->id() != id);
+  CHECK(RowsOf(*outbox).size() == 1);
+}
+
+TEST_CASE_FIXTURE(Fixture, "outbox: the files never take more than max_bytes; at the cap settling still works and makes room") {
+  constexpr Bytes kMax = 8u << 20;
+  Outbox outbox = Open(kMax);
+  const auto used = [&] {
+    Bytes bytes = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(dir.Path("outbox.db")).parent_path())) {
+      if (entry.path().filename().string().starts_with("outbox.db")) bytes += entry.file_size();
+    }
+    return bytes;
+  };
+  Seq seq = 0;
+  ErrorCode refused{};
+  for (int batch = 0; batch < 10'000; ++batch) {
+    std::vector<Row> rows;
+    for (int i = 0; i < 20; ++i) rows.push_back(MakeRow(++seq, std::string(500, 'x')));
+    Result<void> done = outbox.Commit(Appending(rows));
+    CHECK(used() <= kMax);
+    if (done) continue;
+    refused = done.error().code;
+    seq -= 20;
+    break;
+  }
+  REQUIRE(refused == ErrorCode::kFull);
+  CHECK(seq > 5'000);
+  for (Seq through = 500; through < seq / 2; through += 500) {
+    REQUIRE(outbox.Commit(Settling(through)).has_value());
+    CHECK(used() <= kMax);
+  }
+  REQUIRE(outbox.Commit(Settling(seq / 2)).has_value());
+  CHECK(outbox.Commit(Appending({MakeRow(seq + 1)})).has_value());
+  CHECK(used() <= kMax);
+  CHECK(RowsOf(outbox).size() == seq - seq / 2 + 1);
+}
+
+TEST_CASE_FIXTURE(Fixture, "outbox: a failed fsync is never trusted: the file is opened again and written through before success is said") {
+  Outbox outbox = Open();
+  REQUIRE(outbox.Commit(Appending({MakeRow(1)})).has_value());
+  const int opens = vfs.opens();
+  const int syncs = vfs.syncs();
+  vfs.Fail(FaultVfs::Fault::kSyncFails, 0, 1);
+  const Batch batch = Appending({MakeRow(2)});
+  Result<void> done = outbox.Commit(batch);
+  if (!done) done = outbox.Commit(batch);
+  REQUIRE(done.has_value());
+  CHECK(vfs.failures() == 1);
+  CHECK(vfs.opens() > opens);
+  CHECK(vfs.syncs() > syncs);
+  CHECK(RowsOf(outbox).size() == 2);
+  CHECK(Count(outbox, "lane/1/in") == 2);
+}
+
+TEST_CASE_FIXTURE(Fixture, "outbox: while the disk fails nothing is said to be durable; when it is well again nothing is there twice") {
+  for (const auto fault : {FaultVfs::Fault::kSyncFails, FaultVfs::Fault::kWriteFails, FaultVfs::Fault::kDiskFull}) {
+    for (int passes = 0; passes < 12; ++passes) {
+      std::filesystem::remove(dir.Path("outbox.db"));
+      std::filesystem::remove(dir.Path("outbox.db-wal"));
+      Outbox outbox = Open();
+      REQUIRE(outbox.Commit(Appending({MakeRow(1), MakeRow(2)})).has_value());
+      Batch batch = Appending({MakeRow(3, std::string(30'000, 'y')), MakeRow(4)});
+      batch.settles.push_back({1, 1});
+      vfs.Fail(fault, passes, 1000);
+      Result<void> done = outbox.Commit(batch);
+      const bool failed = vfs.failures() > 0;
+      vfs.Heal();
+      if (failed && done) CHECK(RowsOf(outbox).size() == 3);  // A checkpoint failed, after the commit.
+      if (!done) REQUIRE(outbox.Commit(batch).has_value());
+      const std::vector<Row> rows = RowsOf(outbox);
+      REQUIRE(rows.size() == 3);
+      CHECK(rows.front().seq == 2);
+      CHECK(Count(outbox, "lane/1/in") == 4);
+      CHECK(Count(outbox, "lane/1/delivered") == 1);
+      CHECK(Count(outbox, "lane/1/pending") == 3);
+      CHECK(Count(outbox, "source/local/received") == 4);
+    }
+  }
+}
+
+// A model of what the outbox promises: per lane an ordered map of rows, and sums.
+struct Model {
+  std::map<Seq, std::string> rows;
+  std::set<Seq> dead;
+  std::int64_t in = 0;
+  std::int64_t delivered = 0;
+};
+
+TEST_CASE_FIXTURE(Fixture, "outbox: whatever is done to it, with reopens and failing disks in between, it holds what the model holds") {
+  std::mt19937 random(7);
+  std::optional<Outbox> outbox(Open(16u << 20));
+  Model model;
+  Seq seq = 0;
+  for (int step = 0; step < 1500; ++step) {
+    Batch batch;
+    std::vector<Row> rows;
+    for (std::uint64_t n = random() % 8; n > 0; --n)
+      rows.push_back(MakeRow(++seq, std::string(random() % 3000, static_cast<char>(random()))));
+    if (!rows.empty()) batch = Appending(rows);
+    batch.last_seq = seq;
+    if (random() % 3 == 0 && !model.rows.empty()) {
+      auto through = std::next(model.rows.begin(), static_cast<std::ptrdiff_t>(random() % model.rows.size()));
+      if (random() % 4 == 0) batch.dead_letters.push_back({1, model.rows.begin()->first, "refused", 1, WallTime{}});
+      batch.settles.push_back({1, through->first});
+    }
+    if (random() % 6 == 0) {
+      const auto fault = static_cast<FaultVfs::Fault>(1 + random() % 3);
+      vfs.Fail(fault, static_cast<int>(random() % 10), 1 + static_cast<int>(random() % 5));
+    }
+    // As the committer does: again, as it was, until it is done.
+    Result<void> done = outbox->Commit(batch);
+    for (int tries = 0; !done && tries < 20; ++tries) {
+      if (tries > 3) vfs.Heal();
+      done = outbox->Commit(batch);
+    }
+    REQUIRE_MESSAGE(done.has_value(), (done ? "" : done.error().message));
+    vfs.Heal();
+
+    for (const Row& row : rows) model.rows[row.seq] = row.event.payload;
+    model.in += static_cast<std::int64_t>(rows.size());
+    for (const DeadLetter& letter : batch.dead_letters) {
+      model.rows.erase(letter.seq);
+      model.dead.insert(letter.seq);
+    }
+    for (const LaneSettle& settle : batch.settles) {
+      const auto end = model.rows.upper_bound(settle.through);
+      model.delivered += std::distance(model.rows.begin(), end);
+      model.rows.erase(model.rows.begin(), end);
+    }
+    if (random() % 25 == 0) {
+      if (random() % 2 == 0) outbox->Close();
+      outbox.reset();
+      outbox.emplace(Open(16u << 20));
+      REQUIRE(outbox->set_aside().empty());
+    }
+    if (step % 20 != 0) continue;
+    std::map<Seq, std::string> found;
+    for (const Row& row : RowsOf(*outbox)) found[row.seq] = row.event.payload;
+    REQUIRE(found == model.rows);
+    CHECK(outbox->last_seq() == seq);
+    CHECK(Count(*outbox, "lane/1/in") == model.in);
+    CHECK(Count(*outbox, "lane/1/delivered") == model.delivered);
+    CHECK(Count(*outbox, "lane/1/dead_lettered") == static_cast<std::int64_t>(model.dead.size()));
+    CHECK(Count(*outbox, "lane/1/pending") == static_cast<std::int64_t>(model.rows.size()));
+  }
+  CHECK(vfs.failures() > 50);
+}
+
+TEST_CASE("row codec: metadata that is cut or changed is refused or read as something, never out of bounds") {
+  Row row = MakeRow(9);
+  row.event.content_type = "text/plain";
+  row.event.properties = {{"a", "b"}};
+  std::string blob;
+  EncodeMetadata(row, blob);
+  std::mt19937 random(1);
+  for (std::size_t size = 0; size < blob.size(); ++size) {
+    Row out;
+    out.seq = 9;
+    (void)DecodeMetadata(std::string_view(blob).substr(0, size), out);
+  }
+  for (int round = 0; round < 20'000; ++round) {
+    std::string bad = blob;
+    for (int i = 0; i < 3; ++i) bad[random() % bad.size()] = static_cast<char>(random());
+    Row out;
+    out.seq = 9;
+    (void)DecodeMetadata(bad, out);
+  }
+}
+
+}  // namespace
+}  // namespace sluice

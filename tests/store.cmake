@@ -1,0 +1,1 @@
+sluice_test(outbox unit 240 outbox_test.cc fault_vfs.cc LIBS sluice_store sluice_core sluice_failpoint_none PkgConfig::SQLITE)
