@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
+#include <mutex>
 #include <utility>
 
 namespace sluice {
@@ -13,12 +14,14 @@ namespace {
 constexpr std::size_t kMaxPropertyBytes = 4 * 1024;
 // Room for topic, properties and header beside the payload in the Maximum Packet Size that the broker is told.
 constexpr std::uint64_t kPacketOverhead = 128 * 1024;
+// Reason codes from here on say no.
+constexpr int kRefused = 0x80;
 
-/// Answers of the library to one kind of call.
+/// The library's answer to one call.
 class Answer : public mqtt::iaction_listener {
  public:
   std::function<void(const mqtt::token&)> succeeded;
-  std::function<void(const std::string&)> failed;
+  std::function<void(const Error&)> failed;
 
  private:
   void on_success(const mqtt::token& token) override {
@@ -27,15 +30,36 @@ class Answer : public mqtt::iaction_listener {
       succeeded(token);
     } catch (const std::exception& error) {
       // A connection that ended meanwhile has failed the token under our eyes; nothing may be thrown into C code.
-      failed(error.what());
+      failed({ErrorCode::kUnavailable, error.what()});
     }
   }
   void on_failure(const mqtt::token& token) override {
     if (!failed) return;
     const int reason = static_cast<int>(token.get_reason_code());
-    if (reason >= 0x80) return failed(MQTTReasonCode_toString(static_cast<MQTTReasonCodes>(reason)));
-    failed(mqtt::exception::error_str(token.get_return_code()) + " (" + std::to_string(token.get_return_code()) + ")");
+    if (reason >= kRefused) return failed({ErrorCode::kInvalid, MQTTReasonCode_toString(static_cast<MQTTReasonCodes>(reason))});
+    const int code = token.get_return_code();  // Above 0: the broker's, as MQTT 3.1.1 has them.
+    failed(
+        {code > 0 ? ErrorCode::kInvalid : ErrorCode::kUnavailable, mqtt::exception::error_str(code) + " (" + std::to_string(code) + ")"});
   }
+};
+
+/// The answers to several subscriptions, told when all are there. Any thread.
+class Grants {
+ public:
+  Grants(std::size_t filters, std::function<void(Result<std::vector<int>>)> done)
+      : missing_(filters), codes_(filters), done_(std::move(done)) {}
+
+  void Set(std::size_t filter, int code) {
+    std::lock_guard lock(mutex_);
+    codes_[filter] = code;
+    if (--missing_ == 0) done_(codes_);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::size_t missing_;
+  std::vector<int> codes_;
+  const std::function<void(Result<std::vector<int>>)> done_;
 };
 
 void CopyProperties(const mqtt::properties& properties, Event& event) {
@@ -95,19 +119,23 @@ class PahoClient : public MqttClient {
 
   Result<void> Connect(std::function<void(Result<bool>)> done) override {
     connect_.succeeded = [done](const mqtt::token& token) { done(token.get_connect_response().is_session_present()); };
-    connect_.failed = [done](const std::string& reason) { done(Fail(ErrorCode::kUnavailable, reason)); };
+    connect_.failed = [done](const Error& error) { done(tl::unexpected<Error>(error)); };
     return Call([this] { client_.connect(options_, nullptr, connect_); });
   }
 
   Result<void> Subscribe(std::function<void(Result<std::vector<int>>)> done) override {
-    subscribe_.succeeded = [done](const mqtt::token& token) {
-      std::vector<int> granted;
-      const mqtt::subscribe_response response = token.get_subscribe_response();
-      for (auto code : response.get_reason_codes()) granted.push_back(static_cast<int>(code));
-      done(std::move(granted));
-    };
-    subscribe_.failed = [done](const std::string& reason) { done(Fail(ErrorCode::kUnavailable, reason)); };
-    return Call([this] { SendSubscribe(); });
+    // One call a filter: the library's call for several crashes when they have options (Paho C++ 1.2.0).
+    grants_ = std::make_unique<Grants>(config_.subscribe.size(), std::move(done));
+    subscribe_ = std::vector<Answer>(config_.subscribe.size());
+    for (std::size_t i = 0; i < subscribe_.size(); ++i) {
+      subscribe_[i].succeeded = [this, i](const mqtt::token& token) {
+        const auto codes = token.get_subscribe_response().get_reason_codes();
+        grants_->Set(i, codes.empty() ? kRefused : static_cast<int>(codes.front()));
+      };
+      subscribe_[i].failed = [this, i](const Error&) { grants_->Set(i, kRefused); };
+      if (Result<void> called = Call([&] { SendSubscribe(config_.subscribe[i], subscribe_[i]); }); !called) return called;
+    }
+    return {};
   }
 
   void Disconnect() override {
@@ -169,29 +197,23 @@ class PahoClient : public MqttClient {
     return options;
   }
 
-  void SendSubscribe() {
-    auto filters = std::make_shared<mqtt::string_collection>();
-    mqtt::iasync_client::qos_collection qos;
-    for (const Subscription& subscription : config_.subscribe) {
-      filters->push_back(subscription.filter);
-      qos.push_back(subscription.qos);
-    }
+  void SendSubscribe(const Subscription& subscription, Answer& answer) {
     if (config_.protocol_version != 5) {
-      client_.subscribe(filters, qos, nullptr, subscribe_);
+      client_.subscribe(subscription.filter, subscription.qos, nullptr, answer);
       return;
     }
     using mqtt::subscribe_options;
     const auto handling = config_.retained == RetainedPolicy::kOnce   ? subscribe_options::SEND_RETAINED_ON_NEW
                           : config_.retained == RetainedPolicy::kSkip ? subscribe_options::DONT_SEND_RETAINED
                                                                       : subscribe_options::SEND_RETAINED_ON_SUBSCRIBE;
-    const std::vector<subscribe_options> options(filters->size(), subscribe_options(false, true, handling));
-    client_.subscribe(filters, qos, nullptr, subscribe_, options);
+    client_.subscribe(subscription.filter, subscription.qos, nullptr, answer, subscribe_options(false, true, handling));
   }
 
   const MqttSourceConfig& config_;
   mqtt::connect_options options_;
   Answer connect_;
-  Answer subscribe_;
+  std::unique_ptr<Grants> grants_;
+  std::vector<Answer> subscribe_;
   // Last: destroyed first, it uses the rest. No callback comes after; to disable them before would fail, by throwing, during a connect.
   mqtt::async_client client_;
 };

@@ -11,6 +11,7 @@ namespace {
 using State = MqttSourceState;
 
 constexpr std::chrono::milliseconds kCloseLimit{2'000};
+constexpr std::chrono::milliseconds kAnswerLimit{1'000};
 constexpr int kSubscribeFailed = 0x80;
 
 }  // namespace
@@ -25,7 +26,7 @@ MqttSource::MqttSource(MqttSourceConfig config, AckGate& gate, MqttControl& cont
       timer_(loop.NewTimer([this] {
         if (closed_) return FinishClose();
         if (status_.state == State::kWaiting) return Dial();
-        Drop(false, "the broker did not answer in time");
+        Drop(false, ended_why_.empty() ? "the broker did not answer in time" : ended_why_);
       })) {}
 
 template <typename T>
@@ -51,6 +52,7 @@ void MqttSource::OnDialed(Result<std::unique_ptr<Socket>> broker) {
   ++attempt_;
   if (!broker) return Drop(false, broker.error().message);
   status_.state = State::kConnecting;
+  ended_why_.clear();
   connection_ = inbox_.OpenConnection(config_.name);
   gate_connection_ = std::make_unique<GateConnection>(loop_, inbox_, connection_, std::move(*broker), config_.keepalive / 2,
                                                       [this](GateEnd end, const std::string& why) { OnGateEnded(end, why); });
@@ -70,15 +72,21 @@ void MqttSource::ConnectClient() {
 }
 
 void MqttSource::OnConnected(const Result<bool>& session_present) {
-  if (!session_present) return Drop(false, "the broker refused the connection: " + session_present.error().message);
+  if (!session_present) {
+    const Error& error = session_present.error();
+    // What ended the connection says more than that the library saw it end.
+    if (error.code != ErrorCode::kInvalid && !ended_why_.empty()) return Drop(false, ended_why_);
+    return Drop(false, "the broker refused the connection: " + error.message);
+  }
   if (!*session_present && status_.connects > 0) {
     ++status_.sessions_lost;
     Log(LogLevel::kWarning, "mqtt", "the broker has lost the session, and with it what it kept for this source",
         {{"source", config_.name}});
   }
   ++status_.connects;
-  // A 3.1.1 broker replays retained messages at every subscribe; with MQTT 5 it is told not to.
-  const bool keep = config_.protocol_version != 5 && config_.retained == RetainedPolicy::kOnce && *session_present;
+  // A 3.1.1 broker replays retained messages at every subscribe; with MQTT 5 it is told not to. The first time, the session may be
+  // older than the filters in the configuration.
+  const bool keep = config_.protocol_version != 5 && config_.retained == RetainedPolicy::kOnce && *session_present && subscribed_;
   if (keep) return GoLive();
   Subscribe();
 }
@@ -104,6 +112,7 @@ void MqttSource::OnSubscribed(const Result<std::vector<int>>& granted) {
         {{"source", config_.name}, {"filter", asked.filter}, {"asked", std::to_string(asked.qos)}, {"granted", std::to_string(got)}});
   }
   if (refused == config_.subscribe.size()) return Drop(false, "the broker refused every filter");
+  subscribed_ = true;
   GoLive();
 }
 
@@ -129,6 +138,13 @@ void MqttSource::OnDurable() {
 
 void MqttSource::OnGateEnded(GateEnd end, const std::string& why) {
   if (closed_) return FinishClose();
+  if (status_.state == State::kConnecting && end == GateEnd::kClosed) {
+    // The library has the broker's reason, if there is one, and is about to tell it.
+    ended_why_ = why;
+    gate_connection_.reset();
+    timer_->Start(kAnswerLimit);
+    return;
+  }
   Drop(end == GateEnd::kHeld, why);
 }
 

@@ -85,6 +85,8 @@ class MqttSource : public Source {
   std::unique_ptr<GateConnection> gate_connection_;
   ConnectionId connection_ = 0;
   bool quiet_ = false;
+  bool subscribed_ = false;  // By this process, with the filters of its configuration.
+  std::string ended_why_;    // Why the connection ended while it was being made.
   std::function<void()> closed_;
 
   std::unique_ptr<MqttClient> client_;  // Control thread only.

@@ -16,3 +16,7 @@ sluice_e2e(e2e_order integration 240 kafka_test Order.test_a_record_too_large_fo
 sluice_e2e(e2e_order_real_kafka kafka 400 kafka_test Order.test_a_record_too_large_for_a_real_kafka_is_set_aside_and_nothing_overtakes)
 sluice_e2e(e2e_real_kafka kafka 600 kafka_test Real)
 sluice_e2e(e2e_powercut kill 1100 powercut_test PowerCut)
+sluice_e2e(e2e_ack_timing integration 240 gate_test AckTiming)
+sluice_e2e(e2e_gate integration 300 gate_test Gate)
+sluice_e2e(e2e_on_the_way integration 120 gate_test OnTheWay)
+sluice_e2e(e2e_session integration 240 gate_test Session)

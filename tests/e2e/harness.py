@@ -202,7 +202,8 @@ def WriteConfig(path, sources, sinks, routes, outbox=None, gateway="edge-1"):
 class Sluice:
     """The daemon, started and ended any number of times on one outbox."""
 
-    def __init__(self, rig, broker_port, sinks, routes=None, outbox=None, source=None, binary="sluice", directory=None):
+    def __init__(self, rig, broker_port, sinks, routes=None, outbox=None, source=None, binary="sluice", directory=None,
+                 more_sources=None):
         self.rig = rig
         self.directory = directory or rig.directory
         self.config = os.path.join(self.directory, "sluice.json")
@@ -212,7 +213,7 @@ class Sluice:
         routes = routes or [{"name": "all", "match": "plant/#", "to": {"cloud": {"topic": "plant"}}}]
         local = {"type": "mqtt", "url": f"mqtt://127.0.0.1:{broker_port}", "subscribe": {"plant/#": {"qos": 1}},
                  "reconnect_min": "50ms", "reconnect_max": "500ms", **(source or {})}
-        WriteConfig(self.config, {"local": local}, sinks, routes, outbox)
+        WriteConfig(self.config, {"local": local, **(more_sources or {})}, sinks, routes, outbox)
         rig.Add(self)
 
     def Start(self, env=None, binary=None, prefix=(), connected=True):

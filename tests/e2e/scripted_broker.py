@@ -1,0 +1,190 @@
+"""An MQTT broker that does as the test says: it answers what it is told to, when it is told to, and writes down what it receives and when.
+
+MQTT 3.1.1 and 5, plain or TLS, any number of connections; one thread a connection.
+"""
+
+import socket
+import ssl
+import struct
+import subprocess
+import threading
+import time
+
+from harness import EncodeLength, PacketReader, Until
+
+CONNECT, PUBLISH, PUBACK, PUBREC, PUBREL, PUBCOMP, SUBSCRIBE, PINGREQ, DISCONNECT = 1, 3, 4, 5, 6, 7, 8, 12, 14
+
+
+def Text(data):
+    return struct.pack(">H", len(data)) + data
+
+
+def TakeText(body, at):
+    size = struct.unpack_from(">H", body, at)[0]
+    return body[at + 2:at + 2 + size], at + 2 + size
+
+
+def Properties(body, at):
+    """{identifier: number} of those that CONNECT has here; all are numbers."""
+    size, at = body[at], at + 1
+    end, found = at + size, {}
+    sizes = {0x11: ">I", 0x21: ">H", 0x27: ">I", 0x22: ">H", 0x17: ">B", 0x19: ">B"}
+    while at < end:
+        form = sizes[body[at]]
+        found[body[at]] = struct.unpack_from(form, body, at + 1)[0]
+        at += 1 + struct.calcsize(form)
+    return found, end
+
+
+class Connection:
+    """What came on one connection: `packets` is a list of (time, type, first byte, body)."""
+
+    def __init__(self, sock):
+        self.sock = sock
+        self.lock = threading.Lock()
+        self.packets = []
+        self.version = self.properties = self.client_id = self.flags = None
+        self.sent = {}  # When a packet id was published.
+        self.subscriptions = []  # (filter, options)
+
+    def Of(self, kind):
+        with self.lock:
+            return [p for p in self.packets if p[1] == kind]
+
+    def Send(self, data):
+        self.sock.sendall(data)
+
+    def Publish(self, topic, payload, packet_id=0, qos=1, retain=False, properties=b""):
+        variable = Text(topic) + (struct.pack(">H", packet_id) if qos else b"")
+        if self.version == 5:
+            variable += EncodeLength(len(properties)) + properties
+        packet = bytes([0x30 | qos << 1 | (1 if retain else 0)]) + EncodeLength(len(variable) + len(payload)) + variable + payload
+        self.sent[packet_id] = time.time()
+        self.Send(packet)
+
+    def Acked(self, kind=PUBACK):
+        """When each packet id was acknowledged."""
+        return {struct.unpack(">H", body[:2])[0]: when for when, _, _, body in self.Of(kind)}
+
+    def TakeConnect(self, body):
+        self.version, self.flags = body[6], body[7]
+        at = 10
+        self.properties = {}
+        if self.version == 5:
+            self.properties, at = Properties(body, at)
+        self.client_id, at = TakeText(body, at)
+
+    def TakeSubscribe(self, body):
+        at = 2
+        if self.version == 5:
+            at += 1 + body[2]
+        filters = []
+        while at < len(body):
+            name, at = TakeText(body, at)
+            filters.append((name.decode(), body[at]))
+            at += 1
+        self.subscriptions.append(filters)
+        return struct.unpack(">H", body[:2])[0], filters
+
+    def Close(self):
+        try:
+            self.sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        self.sock.close()
+
+
+class ScriptedBroker:
+    def __init__(self, rig, tls=None, session_present=lambda connection: connection > 1, grant=lambda filter, qos: qos, connack=0):
+        self.session_present, self.grant, self.connack = session_present, grant, connack
+        self.tls = tls
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.connections = []
+        rig.Add(self)
+        threading.Thread(target=self.Accept, daemon=True).start()
+
+    def Accept(self):
+        while True:
+            try:
+                sock, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.Serve, args=(sock,), daemon=True).start()
+
+    def Serve(self, sock):
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self.tls:
+                sock = self.tls.wrap_socket(sock, server_side=True)
+            connection, reader = Connection(sock), PacketReader()
+            while data := sock.recv(65536):
+                for first, body in reader.Feed(data):
+                    with connection.lock:
+                        connection.packets.append((time.time(), first >> 4, first, body))
+                    self.Answer(connection, first >> 4, body)
+        except OSError:
+            pass
+        finally:
+            sock.close()
+
+    def Answer(self, connection, kind, body):
+        five = lambda connection: connection.version == 5
+        if kind == CONNECT:
+            connection.TakeConnect(body)
+            self.connections.append(connection)
+            present = 1 if self.session_present(len(self.connections)) and not self.connack else 0
+            answer = bytes([present, self.connack]) + (b"\0" if five(connection) else b"")
+            connection.Send(b"\x20" + EncodeLength(len(answer)) + answer)
+        elif kind == SUBSCRIBE:
+            packet_id, filters = connection.TakeSubscribe(body)
+            answer = struct.pack(">H", packet_id) + (b"\0" if five(connection) else b"")
+            answer += bytes(self.grant(name, options & 3) for name, options in filters)
+            connection.Send(b"\x90" + EncodeLength(len(answer)) + answer)
+        elif kind == PUBREC:
+            connection.Send(b"\x62\x02" + body[:2])
+        elif kind == PINGREQ:
+            connection.Send(b"\xd0\x00")
+
+    def Live(self, number=1):
+        """The connection of that number, once its subscription is there or the session made it needless."""
+        def Ready():
+            return len(self.connections) >= number and (self.connections[number - 1].subscriptions or None) and self.connections[number - 1]
+        return Until(Ready, 20, f"connection {number}")
+
+    def Kill(self):
+        self.listener.close()
+        for connection in self.connections:
+            connection.Close()
+
+
+class TestCa:
+    """A certificate authority for one test, with a server's and a client's certificate."""
+
+    def __init__(self, directory, name="localhost"):
+        self.directory = directory
+        self.ca = f"{directory}/ca.pem"
+        self.Run("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", f"{directory}/ca.key", "-out", self.ca,
+                 "-days", "2", "-subj", "/CN=Test CA")
+        self.server_key, self.server_cert = self.Issue("server", f"DNS:{name}")
+        self.client_key, self.client_cert = self.Issue("client", "DNS:gateway")
+
+    def Run(self, *arguments):
+        subprocess.run(["openssl", *arguments], check=True, capture_output=True)
+
+    def Issue(self, name, alternative):
+        key, request, cert, extensions = (f"{self.directory}/{name}.{end}" for end in ("key", "csr", "pem", "ext"))
+        with open(extensions, "w") as f:
+            f.write(f"subjectAltName={alternative}\n")
+        self.Run("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", request, "-subj", f"/CN={name}")
+        self.Run("x509", "-req", "-in", request, "-CA", self.ca, "-CAkey", f"{self.directory}/ca.key", "-CAcreateserial", "-out", cert, "-days", "2",
+                 "-extfile", extensions)
+        return key, cert
+
+    def ServerContext(self, client_certificate=False):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.server_cert, self.server_key)
+        if client_certificate:
+            context.load_verify_locations(self.ca)
+            context.verify_mode = ssl.CERT_REQUIRED
+        return context
