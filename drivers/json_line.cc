@@ -37,10 +37,15 @@ bool IsUtf8(std::string_view text) {
   return true;
 }
 
+// What is not UTF-8 becomes U+FFFD: MQTT demands UTF-8 of topics, but not every broker checks.
 void AppendString(std::string_view text, std::string& out) {
   out += '"';
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
+  while (!text.empty()) {
+    const char c = text.front();
+    const std::size_t length = SequenceLength(text);
+    if (length == 0) {
+      out += "\\ufffd";
+    } else if (c == '"' || c == '\\') {
       out += '\\';
       out += c;
     } else if (static_cast<unsigned char>(c) < 0x20) {
@@ -48,8 +53,9 @@ void AppendString(std::string_view text, std::string& out) {
       std::snprintf(escaped, sizeof escaped, "\\u%04x", c);
       out += escaped;
     } else {
-      out += c;
+      out += text.substr(0, length);
     }
+    text.remove_prefix(length == 0 ? 1 : length);
   }
   out += '"';
 }
@@ -80,6 +86,7 @@ void AppendJsonLine(const CloudEvent& event, const Row& row, std::string& out) {
   AppendMember("subject", row.event.topic, out);
   AppendMember("sequence", event.sequence(), out);
   if (!event.prevseq().empty()) AppendMember("prevseq", event.prevseq(), out);
+  if (!event.expirytime().empty()) AppendMember("expirytime", event.expirytime(), out);
   if (row.key) AppendMember("partitionkey", *row.key, out);
   if (!row.event.content_type.empty()) AppendMember("datacontenttype", row.event.content_type, out);
   if (IsUtf8(row.event.payload)) {

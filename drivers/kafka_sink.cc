@@ -30,7 +30,7 @@ void Add(rd_kafka_headers_t* headers, std::string_view name, std::string_view va
 }
 
 rd_kafka_headers_t* MakeHeaders(const CloudEvent& event, const Row& row) {
-  rd_kafka_headers_t* headers = rd_kafka_headers_new(10 + row.event.properties.size());
+  rd_kafka_headers_t* headers = rd_kafka_headers_new(11 + row.event.properties.size());
   Add(headers, "ce_specversion", "1.0");
   Add(headers, "ce_id", event.id());
   Add(headers, "ce_source", event.source());
@@ -39,6 +39,7 @@ rd_kafka_headers_t* MakeHeaders(const CloudEvent& event, const Row& row) {
   Add(headers, "ce_subject", row.event.topic);
   Add(headers, "ce_sequence", event.sequence());
   if (!event.prevseq().empty()) Add(headers, "ce_prevseq", event.prevseq());
+  if (!event.expirytime().empty()) Add(headers, "ce_expirytime", event.expirytime());
   if (!row.event.content_type.empty()) Add(headers, "content-type", row.event.content_type);
   for (const Property& property : row.event.properties) {
     // A publisher cannot pass for us: what would look like an attribute of ours is not carried.

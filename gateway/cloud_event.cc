@@ -28,21 +28,26 @@ void CloudEvent::Set(const Row& row) {
   has_prevseq_ = row.previous != 0;
   if (has_prevseq_) WritePadded(prevseq_, row.previous);
 
-  const std::int64_t micros = std::chrono::floor<std::chrono::microseconds>(row.event.received).time_since_epoch().count();
-  const std::int64_t second = micros >= 0 ? micros / 1'000'000 : 0;
+  time_.Set(row.event.received);
+  has_expiry_ = row.event.expiry.has_value();
+  if (has_expiry_) expiry_.Set(row.event.received + *row.event.expiry);
+}
+
+void CloudEvent::Timestamp::Set(WallTime when) {
+  const std::int64_t micros = std::max<std::int64_t>(0, std::chrono::floor<std::chrono::microseconds>(when).time_since_epoch().count());
+  const std::int64_t second = micros / 1'000'000;
   if (second != second_) {
-    const std::time_t when = second;
+    const std::time_t seconds = second;
     std::tm utc{};
-    gmtime_r(&when, &utc);
-    std::strftime(time_.data(), time_.size(), "%Y-%m-%dT%H:%M:%S", &utc);
+    gmtime_r(&seconds, &utc);
+    std::strftime(text_.data(), text_.size(), "%Y-%m-%dT%H:%M:%S", &utc);
     second_ = second;
   }
   std::array<char, 6> fraction{};
   WritePadded(fraction, static_cast<std::uint64_t>(micros - second * 1'000'000));
-  time_[kSecondsSize] = '.';
-  std::copy(fraction.begin(), fraction.end(), time_.begin() + kSecondsSize + 1);
-  time_[kSecondsSize + 7] = 'Z';
-  time_size_ = kSecondsSize + 8;
+  text_[kSecondsSize] = '.';
+  std::copy(fraction.begin(), fraction.end(), text_.begin() + kSecondsSize + 1);
+  text_[kSecondsSize + 7] = 'Z';
 }
 
 }  // namespace sluice

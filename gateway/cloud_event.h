@@ -1,4 +1,5 @@
-// CloudEvents 1.0 attributes of a row. Source: CloudEvents specification 1.0.2, with the extensions "sequence" and, of our own, "prevseq".
+// CloudEvents 1.0 attributes of a row. Source: CloudEvents specification 1.0.2, with the extensions "sequence", "expirytime" and, of our
+// own, "prevseq".
 //
 //   id       <gateway id>:<outbox id>:<seq>      the same on every copy of a row that is ever sent
 //   source   /sluice/<gateway id>/<source>
@@ -6,6 +7,7 @@
 //   time     when the source received it, RFC 3339, UTC, microseconds
 //   subject  the MQTT topic
 //   sequence seq in 20 digits, so that it sorts as text
+//   expirytime  when the publisher's message expires, if it says so (MQTT 5)
 //   prevseq  sequence of the row before it in the same lane; absent on the first: a consumer can prove that it has all
 //
 // Pure.
@@ -38,7 +40,9 @@ class CloudEvent {
 
   std::string_view id() const { return id_; }
   std::string_view source() const { return source_; }
-  std::string_view time() const { return {time_.data(), time_size_}; }
+  std::string_view time() const { return time_.text(); }
+  /// Empty if the message does not expire.
+  std::string_view expirytime() const { return has_expiry_ ? expiry_.text() : std::string_view(); }
   std::string_view sequence() const { return {sequence_.data(), sequence_.size()}; }
   /// Empty on the first row of a lane.
   std::string_view prevseq() const { return {prevseq_.data(), has_prevseq_ ? prevseq_.size() : 0}; }
@@ -46,16 +50,28 @@ class CloudEvent {
  private:
   using Digits = std::array<char, 20>;
 
+  /// RFC 3339 with microseconds; the part down to the second is formatted only when it changes.
+  class Timestamp {
+   public:
+    void Set(WallTime when);
+    std::string_view text() const { return {text_.data(), kSize}; }
+
+   private:
+    static constexpr std::size_t kSize = 27;  // 2026-11-23T10:00:00.123456Z
+    std::array<char, 32> text_{};
+    std::int64_t second_ = -1;
+  };
+
   const std::string id_prefix_;
   const std::string source_prefix_;
   std::string id_;
   std::string source_;
-  std::array<char, 32> time_{};
-  std::size_t time_size_ = 0;
+  Timestamp time_;
+  Timestamp expiry_;
   Digits sequence_{};
   Digits prevseq_{};
   bool has_prevseq_ = false;
-  std::int64_t second_ = -1;  // Of the date and time that time_ begins with.
+  bool has_expiry_ = false;
 };
 
 }  // namespace sluice

@@ -261,8 +261,8 @@ def Payload(number, size):
     return (text + " " * max(0, size - len(text))).encode()
 
 
-def Topic(number, keys):
-    return f"plant/line-{number % keys}/telemetry"
+def Topic(number, keys, prefix="plant"):
+    return f"{prefix}/line-{number % keys}/telemetry"
 
 
 def EncodeLength(n):
@@ -314,9 +314,10 @@ class Publisher(threading.Thread):
 
     WINDOW = 1000
 
-    def __init__(self, port, rate, keys=20, size=120, count=None):
+    def __init__(self, port, rate, keys=20, size=120, count=None, host="127.0.0.1", prefix="plant"):
         super().__init__(daemon=True)
         self.port, self.rate, self.keys, self.size, self.count = port, rate, keys, size, count
+        self.host, self.prefix = host, prefix
         self.lock = threading.Lock()
         self.acked = set()
         self.next = 0
@@ -341,7 +342,7 @@ class Publisher(threading.Thread):
         return (self.stopping or (self.count is not None and self.next >= self.count)) and not self.unacked
 
     def Session(self):
-        with socket.create_connection(("127.0.0.1", self.port), 5) as s:
+        with socket.create_connection((self.host, self.port), 5) as s:
             s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             body = b"\x00\x04MQTT\x04\x02\x00\x3c\x00\x00"
             s.sendall(b"\x10" + EncodeLength(len(body)) + body)
@@ -377,7 +378,7 @@ class Publisher(threading.Thread):
                                 self.acked.add(self.unacked.pop(struct.unpack(">H", body[:2])[0]))
 
     def Packet(self, packet_id, number):
-        return Publish(Topic(number, self.keys), Payload(number, self.size), packet_id)
+        return Publish(Topic(number, self.keys, self.prefix), Payload(number, self.size), packet_id)
 
     def Acked(self):
         with self.lock:
@@ -454,7 +455,7 @@ class FileReader:
                 if not line.endswith("\n"):
                     break
                 event = json.loads(line)
-                records.append((json.loads(event["data"])["n"], event["id"], 0, event["subject"], event["data"], event["subject"]))
+                records.append((json.loads(event["data"])["n"], event["id"], 0, event["subject"], event["data"], event.get("partitionkey", event["subject"])))
         return records
 
     def Numbers(self):
@@ -464,16 +465,16 @@ class FileReader:
 class Account:
     """The oracle: what was acknowledged against what arrived."""
 
-    def __init__(self, acked, records, keys=20, size=120):
+    def __init__(self, acked, records, keys=20, size=120, prefix="plant", key=lambda topic: topic):
         self.acked = acked
         self.violations = []
         first_of_key, seen, by_id = {}, {}, {}
         self.resent = 0
         self.redelivered = 0
-        for number, event_id, _, subject, payload, key in records:
-            topic = Topic(number, keys)
-            if subject != topic or key != topic:
-                self.violations.append(f"{number}: topic {subject!r}, key {key!r} instead of {topic!r}")
+        for number, event_id, _, subject, payload, record_key in records:
+            topic = Topic(number, keys, prefix)
+            if subject != topic or record_key != key(topic):
+                self.violations.append(f"{number}: topic {subject!r}, key {record_key!r} instead of {topic!r}, {key(topic)!r}")
             if payload.encode() != Payload(number, size):
                 self.violations.append(f"{number}: payload differs: {payload[:80]!r}")
             if by_id.setdefault(event_id, number) != number:

@@ -1,0 +1,7 @@
+add_executable(bench_load bench/load.cc)
+add_executable(bench_subscriber bench/subscriber.cc)
+target_link_libraries(bench_subscriber PRIVATE PahoMqttCpp::paho-mqttpp3 PkgConfig::SQLITE)
+add_executable(bench_arrived bench/arrived.cc)
+target_link_libraries(bench_arrived PRIVATE PkgConfig::RDKAFKA)
+add_executable(bench_fill bench/fill.cc)
+target_link_libraries(bench_fill PRIVATE sluice_store sluice_core sluice_failpoint_none)
