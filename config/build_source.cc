@@ -60,6 +60,7 @@ void ReadUrl(ObjectReader& reader, MqttSourceConfig& source) {
 void CheckFilters(ObjectReader& reader, const MqttSourceConfig& source) {
   std::vector<TopicFilter> filters;
   for (const Subscription& subscription : source.subscribe) {
+    if (HasReference(subscription.filter)) continue;  // When only checking.
     Result<TopicFilter> filter = TopicFilter::Parse(subscription.filter);
     if (!filter) {
       reader.Complain("subscribe", "`" + subscription.filter + "`: " + filter.error().message);
@@ -86,7 +87,9 @@ void ReadSubscriptions(ObjectReader& reader, MqttSourceConfig& source) {
       options.Complain(
           "qos", "with MQTT 3.1.1 the client library acknowledges QoS 2 before it hands the message over; use QoS 1, or protocol \"5\"");
     }
-    source.subscribe.push_back({member.key, static_cast<int>(qos)});
+    Result<std::string> filter = ResolveReferences(member.key, reader.findings().mode);
+    if (!filter) return reader.Complain("subscribe", filter.error().message);
+    source.subscribe.push_back({std::move(*filter), static_cast<int>(qos)});
   });
   const JsonMember* all = reader.Find("subscribe");
   if (all != nullptr && all->value.kind == JsonNode::Kind::kObject && source.subscribe.empty()) {

@@ -3,11 +3,13 @@
 Nothing here sleeps to synchronise: Until() waits, bounded, for something observed.
 """
 
+import contextlib
 import json
 import os
 import random
 import select
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -68,8 +70,9 @@ class Process:
         return self.child.poll() is None
 
     def Kill(self):
-        if self.IsAlive():
-            self.child.kill()
+        # The whole group: what runs under strace is not its child's end.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.child.pid, signal.SIGKILL)
         self.child.wait(30)
         self._Close()
 
