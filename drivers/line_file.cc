@@ -41,6 +41,10 @@ Result<void> LineFile::Failure(const std::string& what) {
 }
 
 Result<void> LineFile::Append(std::string_view lines) {
+  if (fd_ >= 0 && !IsInPlace()) {
+    ::close(fd_);
+    fd_ = -1;
+  }
   if (fd_ < 0) {
     if (Result<void> opened = Open(); !opened) return opened;
   }
@@ -68,6 +72,14 @@ Result<void> LineFile::Open() {
   size_ = ::lseek(fd_, 0, SEEK_END);
   SyncParent(config_.path);
   return CutTornLine();
+}
+
+// Someone may have moved or deleted the file (logrotate, or an operator): lines belong to what bears the name.
+bool LineFile::IsInPlace() const {
+  struct stat open {};
+  struct stat named {};
+  return ::fstat(fd_, &open) == 0 && ::stat(config_.path.c_str(), &named) == 0 && open.st_ino == named.st_ino &&
+         open.st_dev == named.st_dev;
 }
 
 Result<void> LineFile::CutTornLine() {

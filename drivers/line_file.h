@@ -21,6 +21,7 @@ class LineFile {
 
  private:
   Result<void> Open();
+  bool IsInPlace() const;
   Result<void> CutTornLine();
   Result<void> Rotate();
   Result<void> Failure(const std::string& what);

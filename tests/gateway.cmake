@@ -1,3 +1,6 @@
 foreach(subject backoff settlement inbox forwarder committer loop)
   sluice_test(${subject} unit 60 ${subject}_test.cc LIBS sluice_core sluice_failpoint_none)
 endforeach()
+sluice_test(routing unit 60 routing_test.cc LIBS sluice_core sluice_failpoint_none)
+sluice_test(layers unit 30 layers_test.cc)
+target_compile_definitions(layers_test PRIVATE SLUICE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")

@@ -1,0 +1,122 @@
+// Who may include whom (gateway/DESIGN.md).
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <regex>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Source {
+  std::string path;                  ///< From the top: "gateway/inbox.cc".
+  std::vector<std::string> own;      ///< Of this project, as written.
+  std::vector<std::string> foreign;  ///< In angle brackets.
+};
+
+std::vector<Source> AllSources() {
+  static const std::regex include(R"(^#include (["<])([^">]+))");
+  std::vector<Source> sources;
+  for (const char* folder : {"gateway", "drivers", "store", "config"}) {
+    for (const auto& entry : fs::directory_iterator(fs::path(SLUICE_SOURCE_DIR) / folder)) {
+      if (entry.path().extension() != ".h" && entry.path().extension() != ".cc") continue;
+      Source source{std::string(folder) + "/" + entry.path().filename().string(), {}, {}};
+      std::ifstream file(entry.path());
+      for (std::string line; std::getline(file, line);) {
+        std::smatch match;
+        if (std::regex_search(line, match, include)) (match[1] == "\"" ? source.own : source.foreign).push_back(match[2]);
+      }
+      sources.push_back(std::move(source));
+    }
+  }
+  return sources;
+}
+
+bool StartsWith(const std::string& text, const char* prefix) {
+  return text.rfind(prefix, 0) == 0;
+}
+
+std::string Stem(const std::string& path) {
+  return path.substr(0, path.rfind('.'));
+}
+
+const std::set<std::string> kBase = {"gateway/event", "gateway/result", "gateway/ports", "config/config"};
+const std::set<std::string> kPure = {"gateway/topic",      "gateway/template",    "gateway/router",     "gateway/backoff",
+                                     "gateway/settlement", "gateway/lane_buffer", "gateway/cloud_event"};
+
+TEST_CASE("layers: the base includes nothing but itself and the standard library") {
+  for (const Source& source : AllSources()) {
+    if (!kBase.contains(Stem(source.path))) continue;
+    for (const std::string& own : source.own) CHECK_MESSAGE(kBase.contains(Stem(own)), source.path, " includes ", own);
+    for (const std::string& name : source.foreign)
+      CHECK_MESSAGE((name.find('/') == std::string::npos || name == "tl/expected.hpp"), source.path, " includes ", name);
+  }
+}
+
+TEST_CASE("layers: the pure files include the base and each other, no loop, log or library") {
+  for (const Source& source : AllSources()) {
+    if (!kPure.contains(Stem(source.path))) continue;
+    for (const std::string& own : source.own) {
+      CHECK_MESSAGE((kBase.contains(Stem(own)) || kPure.contains(Stem(own))), source.path, " includes ", own);
+    }
+    for (const std::string& name : source.foreign)
+      CHECK_MESSAGE(name.find_first_of("/.") == std::string::npos, source.path, " includes ", name);
+  }
+}
+
+TEST_CASE("layers: the store knows neither the loop nor a driver") {
+  for (const Source& source : AllSources()) {
+    if (!StartsWith(source.path, "store/")) continue;
+    for (const std::string& own : source.own) {
+      CHECK_MESSAGE((!StartsWith(own, "drivers/") && own != "gateway/loop.h" && own != "gateway/inbox.h"), source.path, " includes ", own);
+    }
+    for (const std::string& name : source.foreign) CHECK_MESSAGE(name != "uv.h", source.path);
+  }
+}
+
+TEST_CASE("layers: drivers do not know the store; nobody but main knows the drivers") {
+  for (const Source& source : AllSources()) {
+    const bool is_driver = StartsWith(source.path, "drivers/");
+    for (const std::string& own : source.own) {
+      if (is_driver) CHECK_MESSAGE(!StartsWith(own, "store/"), source.path, " includes ", own);
+      if (!is_driver && source.path != "gateway/main.cc") CHECK_MESSAGE(!StartsWith(own, "drivers/"), source.path, " includes ", own);
+    }
+  }
+}
+
+TEST_CASE("layers: one outside system does not know another") {
+  const std::vector<std::vector<const char*>> systems = {
+      {"drivers/mqtt", "drivers/ack_gate", "drivers/gate_", "drivers/broker_dialer", "drivers/connect_request"},
+      {"drivers/kafka"},
+      {"drivers/file_sink", "drivers/line_file", "drivers/json_line"}};
+  const auto system_of = [&](const std::string& path) {
+    for (std::size_t i = 0; i < systems.size(); ++i) {
+      for (const char* prefix : systems[i]) {
+        if (StartsWith(path, prefix)) return static_cast<int>(i);
+      }
+    }
+    return -1;
+  };
+  for (const Source& source : AllSources()) {
+    const int mine = system_of(source.path);
+    for (const std::string& own : source.own) {
+      if (mine >= 0 && system_of(own) >= 0) CHECK_MESSAGE(system_of(own) == mine, source.path, " includes ", own);
+    }
+  }
+}
+
+TEST_CASE("layers: client libraries appear in one driver's files, and Paho in no header") {
+  for (const Source& source : AllSources()) {
+    for (const std::string& name : source.foreign) {
+      if (StartsWith(name, "mqtt/")) CHECK_MESSAGE(source.path == "drivers/mqtt_client.cc", source.path);
+      if (StartsWith(name, "librdkafka/")) CHECK_MESSAGE(StartsWith(source.path, "drivers/kafka_"), source.path);
+      if (name == "sqlite3.h") CHECK_MESSAGE(source.path == "store/sqlite.cc", source.path);
+    }
+  }
+}
+
+}  // namespace

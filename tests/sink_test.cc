@@ -1,0 +1,443 @@
+// The conformance suite of sinks: what every driver behind the Sink port promises, against the real thing (for Kafka, librdkafka's mock
+// cluster).
+#include <doctest/doctest.h>
+#include <librdkafka/rdkafka.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "drivers/file_sink.h"
+#include "drivers/kafka_sink.h"
+#include "drivers/line_file.h"
+#include "tests/mock_kafka.h"
+#include "tests/temp_dir.h"
+
+namespace sluice {
+namespace {
+
+using Json = nlohmann::json;
+using std::chrono::milliseconds;
+
+const Identity kIdentity{"gw", "0123456789abcdef"};
+
+/// What arrived outside, in order per key.
+struct Arrived {
+  std::string id;
+  std::string key;
+  std::string payload;
+  std::map<std::string, std::string> attributes;
+};
+
+class Recorder : public SinkListener {
+ public:
+  void OnVerdict(Seq seq, Verdict verdict, const std::string& reason) override {
+    CHECK(!closed);
+    CHECK_MESSAGE(!verdicts.contains(seq), "a second verdict for ", seq);
+    CHECK(reason.empty() == (verdict == Verdict::kDelivered));
+    verdicts[seq] = verdict;
+    last_reason = reason;
+  }
+  void OnVerdictsDone() override { ++groups; }
+
+  std::map<Seq, Verdict> verdicts;
+  std::string last_reason;
+  int groups = 0;
+  bool closed = false;
+};
+
+struct KafkaOutside {
+  MockKafka kafka;
+  Loop* loop = nullptr;
+
+  KafkaOutside() { kafka.CreateTopic("plant", 4); }
+  std::unique_ptr<Sink> Make(Loop& on) {
+    KafkaSinkConfig config;
+    config.brokers = {kafka.bootstrap()};
+    config.rdkafka = {{"linger.ms", "5"}, {"reconnect.backoff.ms", "10"}, {"reconnect.backoff.max.ms", "50"}};
+    return std::move(*KafkaSink::Create("cloud", config, kIdentity, on));
+  }
+  void SetAway(bool away) { kafka.SetDown(away); }
+
+  std::vector<Arrived> Read() const {
+    char why[256];
+    rd_kafka_conf_t* conf = rd_kafka_conf_new();
+    rd_kafka_conf_set(conf, "bootstrap.servers", kafka.bootstrap().c_str(), why, sizeof why);
+    rd_kafka_conf_set(conf, "group.id", "reader", why, sizeof why);
+    rd_kafka_conf_set(conf, "enable.partition.eof", "true", why, sizeof why);
+    rd_kafka_t* reader = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof why);
+    rd_kafka_topic_partition_list_t* partitions = rd_kafka_topic_partition_list_new(4);
+    for (int i = 0; i < 4; ++i) rd_kafka_topic_partition_list_add(partitions, "plant", i)->offset = RD_KAFKA_OFFSET_BEGINNING;
+    rd_kafka_assign(reader, partitions);
+    std::vector<Arrived> arrived;
+    for (int ends = 0; ends < 4;) {
+      rd_kafka_message_t* message = rd_kafka_consumer_poll(reader, 10'000);
+      REQUIRE(message != nullptr);
+      if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+        ++ends;
+      } else if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        arrived.push_back(Convert(message));
+      }
+      rd_kafka_message_destroy(message);
+    }
+    rd_kafka_topic_partition_list_destroy(partitions);
+    rd_kafka_consumer_close(reader);
+    rd_kafka_destroy(reader);
+    return arrived;
+  }
+
+  static Arrived Convert(rd_kafka_message_t* message) {
+    Arrived one;
+    one.key.assign(static_cast<const char*>(message->key), message->key_len);
+    one.payload.assign(static_cast<const char*>(message->payload), message->len);
+    CHECK(message->payload != nullptr);  // Not a tombstone.
+    rd_kafka_headers_t* headers = nullptr;
+    if (rd_kafka_message_headers(message, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+      const char* name = nullptr;
+      const void* value = nullptr;
+      std::size_t size = 0;
+      for (std::size_t i = 0; rd_kafka_header_get_all(headers, i, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR; ++i) {
+        std::string attribute = name;
+        if (attribute.starts_with("ce_")) attribute.erase(0, 3);
+        one.attributes[attribute] = std::string(static_cast<const char*>(value), size);
+      }
+    }
+    one.id = one.attributes["id"];
+    return one;
+  }
+};
+
+struct FileOutside {
+  TempDir dir;
+
+  std::unique_ptr<Sink> Make(Loop& on) {
+    FileSinkConfig config;
+    config.path = dir.Path("out/events.jsonl");
+    std::filesystem::create_directory(dir.Path("out"));
+    return std::make_unique<FileSink>(config, kIdentity, on);
+  }
+  void SetAway(bool away) {
+    // A folder that is not there: as when a volume is not mounted.
+    std::filesystem::rename(dir.Path(away ? "out" : "away"), dir.Path(away ? "away" : "out"));
+  }
+
+  std::vector<Arrived> Read() const {
+    std::vector<Arrived> arrived;
+    std::ifstream file(dir.Path("out/events.jsonl"));
+    for (std::string line; std::getline(file, line);) {
+      const Json json = Json::parse(line);
+      Arrived one;
+      for (const auto& [name, value] : json.items()) one.attributes[name] = value.get<std::string>();
+      one.id = one.attributes["id"];
+      one.key = one.attributes.contains("partitionkey") ? one.attributes["partitionkey"] : one.attributes["subject"];
+      one.payload = one.attributes.contains("data") ? one.attributes["data"] : "base64:" + one.attributes["data_base64"];
+      arrived.push_back(std::move(one));
+    }
+    return arrived;
+  }
+};
+
+Row MakeRow(Seq seq, const std::string& payload = "payload") {
+  Row row;
+  row.seq = seq;
+  row.previous = seq > 1 ? seq - 1 : 0;
+  row.source = "local";
+  row.destination = "plant";
+  row.event.topic = "plant/line-" + std::to_string(seq % 3);
+  row.event.payload = payload;
+  row.event.received = WallTime(std::chrono::nanoseconds(1'764'000'000'123'456'789));
+  return row;
+}
+
+/// A sink at work on a real loop.
+template <typename Outside>
+struct Bench {
+  Outside outside;
+  Loop loop;
+  Recorder recorder;
+  std::unique_ptr<Sink> sink = outside.Make(loop);
+
+  Bench() { sink->Open(recorder); }
+  ~Bench() {
+    if (!recorder.closed) Close();
+    sink.reset();
+  }
+  template <typename Condition>
+  void RunUntil(Condition condition) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    const auto tick = loop.NewTimer([] {});
+    while (!condition()) {
+      REQUIRE_MESSAGE(std::chrono::steady_clock::now() < end, "not within 30 s");
+      tick->Start(milliseconds(20));
+      uv_run(loop.uv(), UV_RUN_ONCE);
+    }
+  }
+  void Send(Seq from, Seq to) {
+    for (Seq seq = from; seq <= to; ++seq) sink->Send(MakeRow(seq));
+    sink->Flush();
+  }
+  std::size_t Count(Verdict verdict) const {
+    return static_cast<std::size_t>(
+        std::count_if(recorder.verdicts.begin(), recorder.verdicts.end(), [&](const auto& v) { return v.second == verdict; }));
+  }
+  void Reset() {
+    bool ready = false;
+    sink->Reset([&] {
+      CHECK(!ready);
+      ready = true;
+    });
+    CHECK(!ready);  // Never from inside the call.
+    RunUntil([&] { return ready; });
+  }
+  void Close() {
+    bool closed = false;
+    sink->Close([&] {
+      CHECK(!closed);
+      closed = true;
+    });
+    CHECK(!closed);
+    recorder.closed = true;
+    RunUntil([&] { return closed; });
+  }
+};
+
+std::map<std::string, std::vector<std::string>> IdsByKey(const std::vector<Arrived>& arrived) {
+  std::map<std::string, std::vector<std::string>> ids;
+  for (const Arrived& one : arrived) {
+    auto& of_key = ids[one.key];
+    if (std::find(of_key.begin(), of_key.end(), one.id) == of_key.end()) of_key.push_back(one.id);
+  }
+  return ids;
+}
+
+void CheckOrder(const std::vector<Arrived>& arrived) {
+  for (const auto& [key, ids] : IdsByKey(arrived)) {
+    std::vector<Seq> seqs;
+    for (const std::string& id : ids) seqs.push_back(std::stoull(id.substr(id.rfind(':') + 1)));
+    CHECK_MESSAGE(std::is_sorted(seqs.begin(), seqs.end()), key);
+  }
+}
+
+TEST_CASE_TEMPLATE("sink: each row gets one verdict, and what is delivered is there, in order per key", Outside, KafkaOutside,
+                   FileOutside) {
+  Bench<Outside> bench;
+  for (Seq from = 1; from < 3000; from += 100) bench.Send(from, from + 99);
+  bench.RunUntil([&] { return bench.Count(Verdict::kDelivered) == 3000; });
+  CHECK(bench.recorder.groups > 0);
+  const std::vector<Arrived> arrived = bench.outside.Read();
+  CHECK(arrived.size() == 3000);
+  CheckOrder(arrived);
+}
+
+TEST_CASE_TEMPLATE("sink: an event carries its CloudEvents attributes, and its payload untouched", Outside, KafkaOutside, FileOutside) {
+  Bench<Outside> bench;
+  Row row = MakeRow(7, "{\"a\":\"\\u0001\x7f\n\"}");
+  row.key = "k\"1";
+  row.event.content_type = "application/json";
+  row.event.expiry = std::chrono::seconds(60);
+  row.event.properties = {{"trace", "x"}, {"ce_id", "forged"}};
+  bench.sink->Send(row);
+  bench.sink->Send(MakeRow(8, ""));
+  bench.sink->Flush();
+  bench.RunUntil([&] { return bench.Count(Verdict::kDelivered) == 2; });
+  for (const Arrived& one : bench.outside.Read()) {
+    const auto attribute = [&](const char* name) { return one.attributes.contains(name) ? one.attributes.at(name) : std::string(); };
+    if (one.id != "gw:0123456789abcdef:7") {
+      CHECK(one.payload.empty());
+      continue;
+    }
+    CHECK(one.payload == row.event.payload);
+    CHECK(one.key == "k\"1");
+    CHECK(attribute("specversion") == "1.0");
+    CHECK(attribute("source") == "/sluice/gw/local");
+    CHECK(attribute("type") == kEventType);
+    CHECK(attribute("time") == "2025-11-24T16:00:00.123456Z");
+    CHECK(attribute("expirytime") == "2025-11-24T16:01:00.123456Z");
+    CHECK(attribute("subject") == "plant/line-1");
+    CHECK(attribute("sequence") == "00000000000000000007");
+    CHECK(attribute("prevseq") == "00000000000000000006");
+  }
+}
+
+TEST_CASE("kafka sink: content type and user properties are headers; none can pass for an attribute of ours") {
+  Bench<KafkaOutside> bench;
+  Row row = MakeRow(1, std::string("\0\xff", 2));
+  row.event.content_type = "application/cbor";
+  row.event.properties = {{"trace", "x"}, {"ce_id", "forged"}, {"content-type", "forged"}};
+  bench.sink->Send(row);
+  bench.sink->Flush();
+  bench.RunUntil([&] { return bench.Count(Verdict::kDelivered) == 1; });
+  const std::vector<Arrived> arrived = bench.outside.Read();
+  REQUIRE(arrived.size() == 1);
+  CHECK(arrived[0].payload == std::string("\0\xff", 2));
+  CHECK(arrived[0].attributes.at("content-type") == "application/cbor");
+  CHECK(arrived[0].attributes.at("trace") == "x");
+  CHECK(arrived[0].id == "gw:0123456789abcdef:1");
+}
+
+TEST_CASE_TEMPLATE("sink: while the outside is away nothing is called delivered; afterwards all arrives, in order", Outside, KafkaOutside,
+                   FileOutside) {
+  Bench<Outside> bench;
+  bench.Send(1, 50);
+  bench.RunUntil([&] { return bench.Count(Verdict::kDelivered) == 50; });
+  bench.outside.SetAway(true);
+  bench.Reset();
+  bench.recorder.verdicts.clear();
+  bench.Send(51, 90);
+  // A file fails at once; Kafka is silent. Either is right, "delivered" is not.
+  const auto end = std::chrono::steady_clock::now() + milliseconds(300);
+  bench.RunUntil([&] { return std::chrono::steady_clock::now() > end; });
+  CHECK(bench.Count(Verdict::kDelivered) == 0);
+  CHECK(bench.Count(Verdict::kRejected) == 0);
+  bench.Reset();
+  bench.recorder.verdicts.clear();
+  bench.outside.SetAway(false);
+  bench.Send(51, 90);
+  bench.RunUntil([&] { return bench.Count(Verdict::kDelivered) == 40; });
+  const std::vector<Arrived> arrived = bench.outside.Read();
+  CheckOrder(arrived);
+  std::set<std::string> ids;
+  for (const Arrived& one : arrived) ids.insert(one.id);
+  CHECK(ids.size() == 90);
+}
+
+TEST_CASE_TEMPLATE("sink: after a reset no verdict comes for what was in flight, and it can be sent again", Outside, KafkaOutside,
+                   FileOutside) {
+  Bench<Outside> bench;
+  for (int round = 0; round < 5; ++round) {
+    bench.Send(1, 500);
+    bench.Reset();
+    bench.recorder.verdicts.clear();  // A late verdict would be a second one below.
+  }
+  bench.Send(1, 500);
+  bench.RunUntil([&] { return bench.Count(Verdict::kDelivered) == 500; });
+  CheckOrder(bench.outside.Read());
+}
+
+TEST_CASE_TEMPLATE("sink: close comes back once, with rows in flight or none, and no verdict follows", Outside, KafkaOutside, FileOutside) {
+  SUBCASE("idle") {
+    Bench<Outside> bench;
+    bench.Close();
+  }
+  SUBCASE("in flight") {
+    Bench<Outside> bench;
+    bench.Send(1, 500);
+    bench.Close();
+  }
+  SUBCASE("outside away") {
+    Bench<Outside> bench;
+    bench.outside.SetAway(true);
+    bench.Send(1, 10);
+    bench.Close();
+    bench.outside.SetAway(false);
+  }
+}
+
+TEST_CASE("kafka sink: what Kafka will never take is rejected, what it may take later is to be retried") {
+  struct Answer {
+    rd_kafka_resp_err_t error;
+    Verdict verdict;
+  };
+  for (const Answer& answer : {Answer{RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, Verdict::kRejected},
+                               {RD_KAFKA_RESP_ERR_INVALID_RECORD, Verdict::kRejected},
+                               {RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, Verdict::kRetry}}) {
+    Bench<KafkaOutside> bench;
+    bench.outside.kafka.FailProduce(answer.error, 1);
+    bench.Send(1, 1);
+    bench.RunUntil([&] { return bench.recorder.verdicts.size() == 1; });
+    CHECK_MESSAGE(bench.recorder.verdicts[1] == answer.verdict, rd_kafka_err2name(answer.error));
+  }
+}
+
+TEST_CASE("kafka sink: a row that the library does not even queue gets its verdict too, after Send has returned") {
+  Bench<KafkaOutside> bench;
+  bench.sink->Send(MakeRow(1, std::string(2'000'000, 'x')));
+  Row nameless = MakeRow(2);
+  nameless.destination = "";
+  bench.sink->Send(nameless);
+  CHECK(bench.recorder.verdicts.empty());
+  bench.RunUntil([&] { return bench.Count(Verdict::kRejected) == 2; });
+}
+
+TEST_CASE("kafka sink: after a refusal nothing of the same key that was sent later is delivered") {
+  Bench<KafkaOutside> bench;
+  bench.outside.kafka.SetRoundTrip(50);
+  bench.outside.kafka.FailProduce(RD_KAFKA_RESP_ERR_INVALID_RECORD, 1);
+  for (Seq seq = 1; seq <= 200; ++seq) {
+    Row row = MakeRow(seq);
+    row.key = "one";
+    bench.sink->Send(row);
+    if (seq % 20 == 0) bench.sink->Flush();
+  }
+  bench.RunUntil([&] { return bench.Count(Verdict::kRejected) > 0; });
+  const auto end = std::chrono::steady_clock::now() + milliseconds(500);
+  bench.RunUntil([&] { return std::chrono::steady_clock::now() > end || bench.recorder.verdicts.size() == 200; });
+  const Seq first_refused = std::find_if(bench.recorder.verdicts.begin(), bench.recorder.verdicts.end(), [](const auto& v) {
+                              return v.second == Verdict::kRejected;
+                            })->first;
+  for (const auto& [seq, verdict] : bench.recorder.verdicts) CHECK((seq < first_refused || verdict != Verdict::kDelivered));
+}
+
+TEST_CASE("file sink: a payload that is not UTF-8 is data_base64") {
+  Bench<FileOutside> bench;
+  bench.sink->Send(MakeRow(1, "\xff\x01"));
+  bench.sink->Flush();
+  bench.RunUntil([&] { return bench.Count(Verdict::kDelivered) == 1; });
+  CHECK(bench.outside.Read().at(0).payload == "base64:/wE=");
+}
+
+TEST_CASE("line file: a torn last line is cut before anything is added, and nothing else is") {
+  TempDir dir;
+  FileSinkConfig config;
+  config.path = dir.Write("f", "{\"a\":1}\n{\"b\":");
+  {
+    LineFile file(config);
+    REQUIRE(file.Append("{\"c\":3}\n").has_value());
+  }
+  std::ifstream in(config.path);
+  const std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  CHECK(text == "{\"a\":1}\n{\"c\":3}\n");
+}
+
+TEST_CASE("line file: when the file was moved or deleted, lines go to a new one of its name") {
+  TempDir dir;
+  FileSinkConfig config;
+  config.path = dir.Path("f");
+  LineFile file(config);
+  REQUIRE(file.Append("1\n").has_value());
+  std::filesystem::rename(config.path, dir.Path("moved"));
+  REQUIRE(file.Append("2\n").has_value());
+  CHECK(std::filesystem::file_size(config.path) == 2);
+  CHECK(std::filesystem::file_size(dir.Path("moved")) == 2);
+}
+
+TEST_CASE("line file: it is rotated by size, the oldest goes, and no line is lost in between") {
+  TempDir dir;
+  FileSinkConfig config;
+  config.path = dir.Path("f");
+  config.rotate_bytes = 4096;
+  SUBCASE("keep all") {
+    config.keep_files = 0;
+  }
+  SUBCASE("keep three") {
+    config.keep_files = 3;
+  }
+  LineFile file(config);
+  for (int i = 0; i < 1000; ++i) REQUIRE(file.Append("{\"number\":" + std::to_string(100'000 + i) + "}\n").has_value());
+  std::set<std::string> lines;
+  std::size_t files = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(dir.Path(""))) {
+    ++files;
+    std::ifstream in(entry.path());
+    for (std::string line; std::getline(in, line);) CHECK(lines.insert(line).second);
+  }
+  if (config.keep_files == 0) CHECK(lines.size() == 1000);
+  if (config.keep_files == 3) CHECK(files <= 4);
+  CHECK(lines.contains("{\"number\":100999}"));
+}
+
+}  // namespace
+}  // namespace sluice
