@@ -257,6 +257,11 @@ class Strace(Process):
         with open(f"/proc/{pid}/task/{task}/status") as f:
             return f"TracerPid:\t{self.child.pid}\n" in f.read()
 
+    def Detach(self):
+        """The process goes on by itself."""
+        self.child.send_signal(signal.SIGINT)
+        self.child.wait(20)
+
 
 def Payload(number, size):
     body = {"n": number, "crc": zlib.crc32(b"%d" % number)}

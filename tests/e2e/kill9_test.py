@@ -45,6 +45,8 @@ class Kill9(unittest.TestCase):
             print(f"{KILLS} kills, {died_at_point} of them at a named point")
             account.Check()
             self.assertGreaterEqual(died_at_point, KILLS // 2 - len(POINTS))
+            # One receive window a disconnect.
+            self.assertLessEqual(account.redelivered, 1000 * (KILLS + 1))
             self.assertEqual(sluice.Stop(), 0)
 
 

@@ -1,11 +1,12 @@
 """Outages: of the uplink, of the broker, of the disk. Nothing acknowledged is lost, memory stays flat, and it heals by itself."""
 
+import json
 import os
-import signal
+import socket
 import subprocess
 import unittest
 
-from harness import (Account, FileReader, FreePort, MockKafka, Mosquitto, PeakRss, Publisher, RandomSeed, Reader, Rig, Sluice, Strace, Tap,
+from harness import (BUILD, ROOT, Account, FileReader, FreePort, MockKafka, Mosquitto, PeakRss, Publisher, RandomSeed, Reader, Rig, Sluice, Strace, Tap,
                      Until, UntilArrived)
 
 RSS_LIVE = 48     # MiB; what the bench measures is less, this is where memory would have begun to follow the backlog.
@@ -131,6 +132,59 @@ class Disk(unittest.TestCase):
     def test_a_disk_with_stalls_of_5_s_is_no_reason_to_reconnect(self):
         self.assertEqual(self.Slow(5_000_000, 3, "30s"), 1)
 
+    def test_a_disk_whose_fsyncs_fail_stops_acknowledgements_and_heals_by_itself(self):
+        with Rig() as rig:
+            mosquitto = Mosquitto(rig)
+            out = os.path.join(rig.directory, "out.jsonl")
+            sluice = Sluice(rig, mosquitto.port, {"cloud": {"type": "file", "path": out}})
+            sluice.Start()
+            publisher = Publisher(mosquitto.port, rate=500)
+            publisher.start()
+            Until(lambda: len(publisher.Acked()) > 300, 30, "load")
+            failing = rig.Add(Strace(rig, sluice.Pid(), ["-o", "/dev/null", "-e", "trace=fdatasync,fsync", "-e", "inject=fdatasync,fsync:error=EIO"]))
+            sluice.UntilLog("cannot write", 30)
+            settled = FileReader(out).Numbers()
+            goal = len(publisher.Acked()) + 1000
+            Until(lambda: len(publisher.Acked()) > goal, 30, "the sensors go on")
+            # Nothing can have been made durable, so nothing new can count as delivered; the daemon is still there.
+            self.assertLess(len(FileReader(out).Numbers() - settled), 500)
+            self.assertTrue(sluice.process.IsAlive())
+            failing.Detach()
+            sluice.UntilLog("writing again", 30)
+            publisher.Finish()
+            UntilArrived(publisher, FileReader(out), 60).Check()
+            self.assertEqual(sluice.Stop(), 0)
+
+    @unittest.skipUnless(os.geteuid() == 0, "mounting a disk needs root")
+    def test_a_disk_that_becomes_read_only_and_writable_again_loses_nothing(self):
+        with Rig() as rig:
+            disk = os.path.join(rig.directory, "disk")
+            os.mkdir(disk)
+            subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", disk], check=True)
+            try:
+                mosquitto = Mosquitto(rig)
+                out = os.path.join(rig.directory, "out.jsonl")
+                sluice = Sluice(rig, mosquitto.port, {"cloud": {"type": "file", "path": out}}, directory=disk)
+                # Closed by a kill, the files are not held open for writing, and the disk can be made read-only under a new daemon's feet.
+                publisher = Publisher(mosquitto.port, rate=500)
+                sluice.Start()
+                publisher.start()
+                Until(lambda: len(FileReader(out).Numbers()) > 300, 30, "delivery")
+                sluice.Kill()
+                subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+                sluice.Start(connected=False)
+                self.assertEqual(sluice.process.child.wait(30), 1)
+                self.assertIn("Read-only", sluice.process.Log())
+                subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
+                sluice.Start()
+                publisher.Finish()
+                UntilArrived(publisher, FileReader(out), 60).Check()
+                self.assertEqual(sluice.Stop(), 0)
+            finally:
+                for part in reversed(rig.parts):
+                    part.Kill()
+                subprocess.run(["umount", "-l", disk], check=True)
+
     @unittest.skipUnless(os.geteuid() == 0, "mounting a small disk needs root")
     def test_a_full_disk_pauses_the_source_without_a_storm_and_heals_by_itself(self):
         with Rig() as rig:
@@ -178,6 +232,32 @@ class Disk(unittest.TestCase):
 
 
 class Start(unittest.TestCase):
+    def test_systemd_is_told_when_it_is_ready_and_when_it_stops(self):
+        with Rig() as rig, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+            path = os.path.join(rig.directory, "notify")
+            notify.bind(path)
+            notify.settimeout(20)
+            mosquitto = Mosquitto(rig)
+            sluice = Sluice(rig, mosquitto.port, {"cloud": {"type": "file", "path": os.path.join(rig.directory, "out.jsonl")}})
+            sluice.Start(env={"NOTIFY_SOCKET": path})
+            self.assertEqual(notify.recv(100), b"READY=1")
+            self.assertEqual(sluice.Stop(), 0)
+            self.assertEqual(notify.recv(100), b"STOPPING=1")
+
+    def test_every_verb_has_help_and_a_version_and_a_mistake_in_the_command_line_is_status_2(self):
+        def Run(*arguments):
+            return subprocess.run([os.path.join(BUILD, "sluice"), *arguments], capture_output=True, text=True, timeout=20)
+        for verb in ([], ["run"], ["check"], ["config"], ["config", "show"], ["config", "schema"], ["version"]):
+            help_text = Run(*verb, "--help")
+            self.assertEqual(help_text.returncode, 0, verb)
+            self.assertIn("--help", help_text.stdout)
+        self.assertRegex(Run("version").stdout, r"^sluice \d+\.\d+\.\d+")
+        self.assertEqual(Run("rnu").returncode, 2)
+        self.assertEqual(Run("check", "/nonexistent.json").returncode, 2)
+        self.assertEqual(Run("check", os.path.join(ROOT, "config", "examples", "plant.json")).returncode, 0)
+        json.loads(Run("config", "schema").stdout)
+        json.loads(Run("config", "show", "-c", os.path.join(ROOT, "config", "examples", "plant.json")).stdout)
+
     def test_a_second_daemon_on_the_same_outbox_is_refused_and_told_who_holds_it(self):
         with Rig() as rig:
             mosquitto = Mosquitto(rig)

@@ -1,0 +1,1 @@
+sluice_test(gate_connection unit 120 gate_connection_test.cc LIBS sluice_drivers sluice_core sluice_failpoint_none)
