@@ -110,6 +110,11 @@ Committer::Transaction Committer::Gather() {
   transaction.batch.appends.resize(lanes_.size());
   for (std::size_t i = 0; i < lanes_.size(); ++i) transaction.batch.appends[i].lane = lanes_[i].id;
   for (Handed& handed : taken) Add(transaction, std::move(handed));
+  for (const SourceCount& count : transaction.batch.sources) {
+    if (count.too_large == 0) continue;
+    Log(LogLevel::kWarning, "gateway", "messages larger than max_payload refused",
+        {{"source", count.source}, {"messages", std::to_string(count.too_large)}});
+  }
   std::erase_if(transaction.batch.appends, [](const LaneAppend& append) { return append.rows.empty(); });
   return transaction;
 }

@@ -3,7 +3,6 @@
 
 #include <filesystem>
 #include <fstream>
-#include <regex>
 #include <set>
 #include <string>
 #include <vector>
@@ -19,7 +18,7 @@ struct Source {
 };
 
 std::vector<Source> AllSources() {
-  static const std::regex include(R"(^#include (["<])([^">]+))");
+  const std::string include = "#include ";
   std::vector<Source> sources;
   for (const char* folder : {"gateway", "drivers", "store", "config"}) {
     for (const auto& entry : fs::directory_iterator(fs::path(SLUICE_SOURCE_DIR) / folder)) {
@@ -27,8 +26,9 @@ std::vector<Source> AllSources() {
       Source source{std::string(folder) + "/" + entry.path().filename().string(), {}, {}};
       std::ifstream file(entry.path());
       for (std::string line; std::getline(file, line);) {
-        std::smatch match;
-        if (std::regex_search(line, match, include)) (match[1] == "\"" ? source.own : source.foreign).push_back(match[2]);
+        if (line.rfind(include, 0) != 0) continue;
+        const std::string name = line.substr(include.size() + 1, line.find_last_of("\">") - include.size() - 1);
+        (line[include.size()] == '"' ? source.own : source.foreign).push_back(name);
       }
       sources.push_back(std::move(source));
     }
