@@ -32,7 +32,8 @@ Settings Defaults() {
           {"reconnect.backoff.max.ms", "30000"},
           {"queue.buffering.max.messages", "20000"},
           {"queue.buffering.max.kbytes", "65536"},
-          {"batch.num.messages", "10000"},
+          {"batch.num.messages", "2000"},
+          {"batch.size", "262144"},
           {"message.max.bytes", "1048576"},
           {"topic.metadata.refresh.interval.ms", "60000"}};
 }

@@ -26,7 +26,7 @@ namespace sluice {
 
 class Forwarder : private SinkListener {
  public:
-  static constexpr std::size_t kMaxEvents = 8'000;
+  static constexpr std::size_t kMaxEvents = 4'000;
   static constexpr std::size_t kMaxBytes = 8u << 20;
 
   struct Options {

@@ -28,7 +28,7 @@
 namespace sluice {
 namespace {
 
-constexpr std::size_t kInboxEvents = 16'384;
+constexpr std::size_t kInboxEvents = 4'096;
 constexpr std::size_t kInboxBytes = 8u << 20;
 constexpr std::size_t kCutBytes = 256u << 10;
 constexpr const char* kNormalClass = "normal";
