@@ -43,7 +43,8 @@ int Connect(int port) {
 
 void AppendPublish(std::string& out, std::uint64_t number, std::size_t size) {
   const std::string topic = "plant/line-" + std::to_string(number % kTopics) + "/telemetry";
-  std::string payload = "{\"n\":" + std::to_string(number) + ",\"temp\":" + std::to_string(20 + number % 60) + ".5,\"state\":\"RUN\",\"pad\":\"";
+  std::string payload =
+      "{\"n\":" + std::to_string(number) + ",\"temp\":" + std::to_string(20 + number % 60) + ".5,\"state\":\"RUN\",\"pad\":\"";
   payload.resize(std::max(size, payload.size() + 2) - 2, 'x');
   payload += "\"}";
   std::size_t length = 2 + topic.size() + 2 + payload.size();

@@ -16,5 +16,9 @@ int Delayed(const char* name, int fd) {
 
 }  // namespace
 
-extern "C" int fsync(int fd) { return Delayed("fsync", fd); }
-extern "C" int fdatasync(int fd) { return Delayed("fdatasync", fd); }
+extern "C" int fsync(int fd) {
+  return Delayed("fsync", fd);
+}
+extern "C" int fdatasync(int fd) {
+  return Delayed("fdatasync", fd);
+}

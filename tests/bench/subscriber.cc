@@ -1,6 +1,6 @@
 // subscriber PORT COUNT [DATABASE]: a bare Eclipse Paho C++ subscriber (MQTT 5, Receive Maximum 1000, QoS 1) that only counts: the floor of
-// what any program on this library costs. With DATABASE, each message is committed to SQLite with an fsync within the callback, which is how
-// to be durable before the acknowledgement without an ack gate. Prints "ready", and "done" after COUNT messages.
+// what any program on this library costs. With DATABASE, each message is committed to SQLite with an fsync within the callback, which is
+// how to be durable before the acknowledgement without an ack gate. Prints "ready", and "done" after COUNT messages.
 #include <mqtt/async_client.h>
 #include <sqlite3.h>
 
@@ -16,8 +16,9 @@ class OneByOne {
  public:
   explicit OneByOne(const char* path) {
     if (sqlite3_open(path, &database_) != SQLITE_OK) std::exit(1);
-    Execute("PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
-            "CREATE TABLE row(seq INTEGER PRIMARY KEY, topic TEXT, payload BLOB)");
+    Execute(
+        "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+        "CREATE TABLE row(seq INTEGER PRIMARY KEY, topic TEXT, payload BLOB)");
     sqlite3_prepare_v2(database_, "INSERT INTO row(topic, payload) VALUES(?1, ?2)", -1, &insert_, nullptr);
   }
   void Add(const mqtt::const_message_ptr& message) {
