@@ -128,6 +128,7 @@ void Committer::Add(Transaction& transaction, Handed handed) {
   SourceCount& count = CountOf(transaction.batch, *handed.source);
   ++count.received;
   if (handed.event.qos == 0) ++count.unprotected;
+  if (handed.event.duplicate) ++count.redelivered;
   if (handed.event.refusal != Refusal::kNone) {
     ++(handed.event.refusal == Refusal::kTooLarge ? count.too_large : count.retained);
     return;

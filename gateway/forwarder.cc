@@ -30,6 +30,7 @@ Forwarder::Forwarder(const LaneState& lane, Options options, Sink& sink, EventSt
       retry_timer_(clock.NewTimer([this] { Resume(); })),
       read_timer_(clock.NewTimer([this] { Pump(); })),
       close_timer_(clock.NewTimer([this] { CloseSink(); })),
+      stall_timer_(clock.NewTimer([this] { OnStall(); })),
       buffer_(StartOf(lane), lane.last_seq, kBufferBytes),
       backoff_(options_.retry_min, options_.retry_max, options_.seed),
       cursor_(StartOf(lane)) {}
@@ -50,6 +51,7 @@ void Forwarder::Pump() {
   const Seq before = cursor_;
   while (!buffer_.IsEmpty() && MaySend()) SendFront();
   if (cursor_ != before) {
+    if (!stall_timer_->IsActive()) stall_timer_->Start(kStall);
     sink_.Flush();
     Failpoint("after_produce");
   }
@@ -108,7 +110,10 @@ void Forwarder::OnVerdict(Seq seq, Verdict verdict, const std::string& reason) {
 void Forwarder::OnRefused(Seq seq, Verdict verdict, const std::string& reason) {
   const bool rejected = verdict == Verdict::kRejected;
   refused_ = true;
-  retry_now_ |= rejected;
+  if (rejected) {
+    retry_now_ = true;
+    rejected_through_ = std::max(rejected_through_, seq);
+  }
   if (IsSentAlone(seq)) ++attempts_;
   if (rejected && IsSentAlone(seq)) return SetAside(seq, reason);
   if (failing_) return;
@@ -118,7 +123,12 @@ void Forwarder::OnRefused(Seq seq, Verdict verdict, const std::string& reason) {
 }
 
 void Forwarder::OnVerdictsDone() {
-  if (refused_) Rewind();
+  stall_timer_->Stop();
+  if (refused_) {
+    Rewind();
+  } else if (settlement_.InFlightEvents() > 0) {
+    stall_timer_->Start(kStall);
+  }
   if (single_through_ != 0 && settlement_.SettledThrough() >= single_through_) single_through_ = 0;
   if (settlement_.SettledThrough() > told_through_ || !dead_letters_.empty()) {
     Failpoint("before_settle");
@@ -142,13 +152,20 @@ void Forwarder::SetAside(Seq seq, const std::string& reason) {
 }
 
 void Forwarder::Rewind() {
-  single_through_ = std::max(single_through_, cursor_);
+  single_through_ = std::max(single_through_, std::exchange(rejected_through_, 0));
   settlement_.Rewind();
   cursor_ = settlement_.SettledThrough();
   buffer_.Rewind(cursor_);
   refused_ = false;
   state_ = State::kResetting;
   sink_.Reset([this] { OnSinkReady(); });
+}
+
+void Forwarder::OnStall() {
+  if (state_ != State::kStreaming || closed_) return;
+  Log(LogLevel::kWarning, "forwarder", "the sink has said nothing for long about what it was given, starting it anew",
+      {{"sink", options_.sink}, {"events", std::to_string(settlement_.InFlightEvents())}});
+  Rewind();
 }
 
 void Forwarder::OnSinkReady() {
@@ -177,6 +194,7 @@ void Forwarder::Close(std::chrono::milliseconds limit, std::function<void()> clo
   closed_ = std::move(closed);
   retry_timer_->Stop();
   read_timer_->Stop();
+  stall_timer_->Stop();
   close_timer_->Start(limit);
   CloseSinkIfQuiet();
 }

@@ -3,10 +3,13 @@
 // Invariants
 //  1. Rows are given to the sink in seq order; at most kMaxEvents and kMaxBytes are in flight.
 //  2. A row is settled only after its verdict kDelivered, or as a dead letter.
-//  3. After any verdict but kDelivered the sink is reset, the lane goes back to its oldest unsettled row and sends singly (one row in
-//     flight) until past the highest row that was in flight: nothing overtakes a refused row of its key.
+//  3. After any verdict but kDelivered the sink is reset and the lane goes back to its oldest unsettled row: nothing overtakes a refused
+//  row
+//     of its key. Up to the highest row that was rejected it then sends singly, one row in flight.
 //  4. Only a row that was refused while it was sent singly becomes a dead letter.
-//  5. kRetry is tried again for ever, with capped exponential back-off and full jitter.
+//  5. kRetry is tried again for ever, with capped exponential back-off and full jitter. A sink that says nothing for kStall about what it
+//  was
+//     given is reset as well: client libraries have been known to get stuck.
 //
 // Loop thread.
 #pragma once
@@ -28,6 +31,7 @@ class Forwarder : private SinkListener {
  public:
   static constexpr std::size_t kMaxEvents = 4'000;
   static constexpr std::size_t kMaxBytes = 8u << 20;
+  static constexpr std::chrono::minutes kStall{10};
 
   struct Options {
     std::string sink;  ///< Name, for the log.
@@ -63,6 +67,7 @@ class Forwarder : private SinkListener {
   void OnRead(Result<LaneRead> read, Seq after);
   void OnRefused(Seq seq, Verdict verdict, const std::string& reason);
   void Rewind();
+  void OnStall();
   void OnSinkReady();
   void Resume();
   void Finish(Seq seq);
@@ -79,17 +84,19 @@ class Forwarder : private SinkListener {
   const std::unique_ptr<Timer> retry_timer_;
   const std::unique_ptr<Timer> read_timer_;
   const std::unique_ptr<Timer> close_timer_;
+  const std::unique_ptr<Timer> stall_timer_;  // Running while rows are in flight, anew with each verdict.
 
   State state_ = State::kIdle;
   LaneBuffer buffer_;
   Settlement settlement_;
   Backoff backoff_;
-  Seq cursor_;              // Last row given to the sink.
-  Seq single_through_ = 0;  // Rows up to here are sent alone; 0: none.
+  Seq cursor_;                // Last row given to the sink.
+  Seq single_through_ = 0;    // Rows up to here are sent alone; 0: none.
+  Seq rejected_through_ = 0;  // Highest row rejected since the last rewind; 0: none.
   bool reading_ = false;
 
-  bool refused_ = false;        // Since the last rewind a verdict other than kDelivered came,
-  bool retry_now_ = false;      // and it says nothing about the outside world being away.
+  bool refused_ = false;        // Since the last rewind a verdict other than kDelivered came.
+  bool retry_now_ = false;      // It was a rejection, which says nothing about the outside world being away.
   bool failing_ = false;        // The log has said so, and not yet that it is over.
   std::uint32_t attempts_ = 0;  // Refusals of the row that is sent alone.
 

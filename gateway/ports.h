@@ -127,6 +127,7 @@ struct SourceCount {
   std::uint64_t too_large = 0;    ///< refused{too_large}
   std::uint64_t retained = 0;     ///< refused{retained}
   std::uint64_t unprotected = 0;  ///< Of those received, how many came with QoS 0.
+  std::uint64_t redelivered = 0;  ///< Of those received, how many the broker marked as sent before.
 };
 
 /// One transaction. All of it is durable or none of it.

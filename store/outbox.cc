@@ -381,7 +381,8 @@ void Outbox::Count(const Batch& batch) {
     const std::string name = "source/" + count.source + "/";
     const std::pair<const char*, std::uint64_t> all[] = {{"received", count.received},         {"routed", count.routed},
                                                          {"unrouted", count.unrouted},         {"refused/too_large", count.too_large},
-                                                         {"refused/retained", count.retained}, {"unprotected", count.unprotected}};
+                                                         {"refused/retained", count.retained}, {"unprotected", count.unprotected},
+                                                         {"redelivered", count.redelivered}};
     for (const auto& [what, amount] : all) {
       if (amount > 0) ledger_->Add(name + what, static_cast<std::int64_t>(amount));
     }

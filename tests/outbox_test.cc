@@ -150,7 +150,8 @@ TEST_CASE_FIXTURE(Fixture, "outbox: lanes are apart, and the ledger adds up for 
   Outbox outbox = Open();
   Batch both = Appending({MakeRow(1), MakeRow(2)});
   both.appends.push_back({2, {MakeRow(2)}});
-  both.sources[0] = {.source = "local", .received = 5, .routed = 2, .unrouted = 1, .too_large = 1, .retained = 1, .unprotected = 2};
+  both.sources[0] = {
+      .source = "local", .received = 5, .routed = 2, .unrouted = 1, .too_large = 1, .retained = 1, .unprotected = 2, .redelivered = 3};
   REQUIRE(outbox.Commit(both).has_value());
   REQUIRE(outbox.Commit(Settling(1)).has_value());
   CHECK(RowsOf(outbox, 1).size() == 1);
@@ -165,6 +166,7 @@ TEST_CASE_FIXTURE(Fixture, "outbox: lanes are apart, and the ledger adds up for 
   CHECK(Count(outbox, "source/local/refused/too_large") == 1);
   CHECK(Count(outbox, "source/local/refused/retained") == 1);
   CHECK(Count(outbox, "source/local/unprotected") == 2);
+  CHECK(Count(outbox, "source/local/redelivered") == 3);
 }
 
 TEST_CASE_FIXTURE(Fixture, "outbox: a dead letter keeps its event and is not counted as delivered") {

@@ -7,13 +7,12 @@ import os
 import re
 import select
 import socket
-import sqlite3
 import struct
 import threading
 import time
 import unittest
 
-from harness import FileReader, PeakRss, Process, Rig, Sluice, Strace, Until
+from harness import Counters, FileReader, PeakRss, Process, Rig, Sluice, Strace, Until
 from scripted_broker import PUBACK, PUBCOMP, PUBREC, ScriptedBroker, TestCa
 
 HELD = 0.4  # Seconds that each fsync is made to take.
@@ -26,11 +25,6 @@ def FileSink(rig):
 def MakeSluice(rig, broker, source=None, **options):
     routes = [{"name": "all", "match": "#", "to": "copy"}]
     return Sluice(rig, broker.port, FileSink(rig), routes=routes, source={"subscribe": {"plant/#": {"qos": 1}}, **(source or {})}, **options)
-
-
-def Counters(rig):
-    with contextlib.closing(sqlite3.connect(os.path.join(rig.directory, "outbox.db"))) as outbox:
-        return dict(outbox.execute("SELECT name, value FROM counter"))
 
 
 class AckTiming(unittest.TestCase):

@@ -11,6 +11,7 @@ import select
 import shutil
 import signal
 import socket
+import sqlite3
 import struct
 import subprocess
 import sys
@@ -261,6 +262,12 @@ class Strace(Process):
         """The process goes on by itself."""
         self.child.send_signal(signal.SIGINT)
         self.child.wait(20)
+
+
+def Counters(rig):
+    """The ledger of an outbox whose daemon has ended."""
+    with contextlib.closing(sqlite3.connect(os.path.join(rig.directory, "outbox.db"))) as outbox:
+        return dict(outbox.execute("SELECT name, value FROM counter"))
 
 
 def Payload(number, size):

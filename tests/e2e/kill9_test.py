@@ -3,7 +3,7 @@
 import os
 import unittest
 
-from harness import MockKafka, Mosquitto, Publisher, RandomSeed, Reader, Rig, Sluice, Until, UntilArrived
+from harness import Counters, MockKafka, Mosquitto, Publisher, RandomSeed, Reader, Rig, Sluice, Until, UntilArrived
 
 KILLS = int(os.environ.get("SLUICE_KILLS", "200"))
 POINTS = ["after_receive", "before_commit", "after_commit", "after_produce", "before_settle", "before_checkpoint"]
@@ -48,6 +48,7 @@ class Kill9(unittest.TestCase):
             # One receive window a disconnect.
             self.assertLessEqual(account.redelivered, 1000 * (KILLS + 1))
             self.assertEqual(sluice.Stop(), 0)
+            self.assertGreaterEqual(Counters(rig).get("source/local/redelivered", 0), account.redelivered)
 
 
 if __name__ == "__main__":
