@@ -10,7 +10,9 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(ROOT, "tests", "e2e"))
 
-from harness import BUILD, Account, FileReader, MockKafka, Mosquitto, Process, Publisher, Reader, Rig, Until  # noqa: E402
+from harness import BUILD, Process, Rig, Until  # noqa: E402
+from oracle import Account, FileReader, Publisher, Reader  # noqa: E402
+from servers import MockKafka, Mosquitto  # noqa: E402
 
 MACHINES = 20
 NOWHERE = "127.0.0.1:1"

@@ -9,7 +9,7 @@ import os
 import re
 import struct
 
-from harness import PacketReader
+from mqtt_wire import PacketReader
 
 TRACED = ("openat,close,write,pwrite64,fsync,fdatasync,ftruncate,fallocate,unlink,unlinkat,rename,renameat,renameat2,mkdir,connect,"
           "sendto,recvfrom")

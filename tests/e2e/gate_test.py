@@ -7,13 +7,14 @@ import os
 import re
 import select
 import socket
-import struct
 import threading
 import time
 import unittest
 
-from harness import Counters, FileReader, PeakRss, Process, Rig, Sluice, Strace, Until
+from harness import PeakRss, Rig, Strace, Until
+from oracle import FileReader
 from scripted_broker import PUBACK, PUBCOMP, PUBREC, ScriptedBroker, TestCa
+from servers import Counters, Sluice
 
 HELD = 0.4  # Seconds that each fsync is made to take.
 

@@ -7,7 +7,9 @@ import sqlite3
 import subprocess
 import unittest
 
-from harness import MockKafka, Mosquitto, Publish, Publisher, Reader, RealKafka, Rig, Sluice, Until, UntilArrived
+from harness import Rig, Until
+from oracle import Publisher, Reader, UntilArrived
+from servers import MockKafka, Mosquitto, RealKafka, Sluice
 
 
 def StartKafka(rig):

@@ -3,7 +3,9 @@
 import os
 import unittest
 
-from harness import Counters, MockKafka, Mosquitto, Publisher, RandomSeed, Reader, Rig, Sluice, Until, UntilArrived
+from harness import RandomSeed, Rig, Until
+from oracle import Publisher, Reader, UntilArrived
+from servers import Counters, MockKafka, Mosquitto, Sluice
 
 KILLS = int(os.environ.get("SLUICE_KILLS", "200"))
 POINTS = ["after_receive", "before_commit", "after_commit", "after_produce", "before_settle", "before_checkpoint"]
@@ -30,7 +32,9 @@ class Kill9(unittest.TestCase):
                 env = {}
                 if point:
                     most = 2 if point == "before_checkpoint" else 20
-                    env = {"SLUICE_KILL_AT": f"{point}:{random.randint(1, most)}"}
+                    # A checkpoint takes a few milliseconds: die within it.
+                    delay = f":{random.randint(1, 4000)}" if point == "before_checkpoint" else ""
+                    env = {"SLUICE_KILL_AT": f"{point}:{random.randint(1, most)}{delay}"}
                 sluice.Start(env=env, connected=False)
                 goal = len(publisher.Acked()) + random.randint(20, 700)
                 if point:

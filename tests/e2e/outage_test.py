@@ -6,8 +6,9 @@ import socket
 import subprocess
 import unittest
 
-from harness import (BUILD, ROOT, Account, FileReader, FreePort, MockKafka, Mosquitto, PeakRss, Publisher, RandomSeed, Reader, Rig, Sluice, Strace, Tap,
-                     Until, UntilArrived)
+from harness import BUILD, ROOT, PeakRss, RandomSeed, Rig, Strace, Until
+from oracle import Account, FileReader, Publisher, Reader, Tap, UntilArrived
+from servers import MockKafka, Mosquitto, Sluice
 
 RSS_LIVE = 48     # MiB; what the bench measures is less, this is where memory would have begun to follow the backlog.
 RSS_BACKLOG = 64
@@ -123,7 +124,8 @@ class Disk(unittest.TestCase):
             publisher.start()
             publisher.Finish(60)
             UntilArrived(publisher, FileReader(out), 120).Check()
-            print(f"connections: {tap.connections}")
+            print(f"connections: {tap.connections}, peak RSS {PeakRss(sluice.Pid()):.0f} MiB")
+            self.assertLess(PeakRss(sluice.Pid()), RSS_LIVE)
             return tap.connections
 
     def test_a_disk_with_stalls_of_200_ms_is_no_reason_to_reconnect(self):

@@ -9,7 +9,9 @@ import subprocess
 import unittest
 
 from file_trace import TRACED, Trace
-from harness import BUILD, Mosquitto, Publisher, RandomSeed, Rig, Sluice, Until
+from harness import BUILD, RandomSeed, Rig, Until
+from oracle import Publisher
+from servers import Mosquitto, Sluice
 
 CUTS = int(os.environ.get("SLUICE_CUTS", "20000"))
 

@@ -10,7 +10,8 @@ import subprocess
 import threading
 import time
 
-from harness import EncodeLength, PacketReader, Until
+from harness import Until
+from mqtt_wire import EncodeLength, PacketReader
 
 CONNECT, PUBLISH, PUBACK, PUBREC, PUBREL, PUBCOMP, SUBSCRIBE, PINGREQ, DISCONNECT = 1, 3, 4, 5, 6, 7, 8, 12, 14
 

@@ -1,0 +1,142 @@
+"""The servers around Sluice, and Sluice itself: started, killed and started again."""
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+import sqlite3
+import subprocess
+
+from harness import BUILD, ROOT, FreePort, Process, Until
+
+
+class Mosquitto:
+    def __init__(self, rig, extra=""):
+        self.rig = rig
+        self.port = FreePort()
+        self.config = os.path.join(rig.directory, "mosquitto.conf")
+        data = os.path.join(rig.directory, "mosquitto")
+        os.makedirs(data, exist_ok=True)
+        with open(self.config, "w") as f:
+            f.write(f"listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence true\npersistence_location {data}/\n"
+                    f"max_queued_messages 0\nmax_queued_bytes 0\nmax_inflight_messages 0\nuser root\n{extra}")
+        self.process = None
+        rig.Add(self)
+        self.Start()
+
+    def Start(self):
+        path = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
+        self.process = Process("mosquitto", [path, "-c", self.config], self.rig.directory)
+        Until(self.Answers, 10, "mosquitto answers")
+
+    def Answers(self):
+        try:
+            socket.create_connection(("127.0.0.1", self.port), 1).close()
+            return True
+        except OSError:
+            return False
+
+    def Kill(self):
+        self.process.Kill()
+
+
+class MockKafka:
+    """librdkafka's mock cluster in its own process."""
+
+    def __init__(self, rig, topics):
+        self.process = Process("mock_kafka", [os.path.join(BUILD, "mock_kafka")] + topics, rig.directory, stdin=subprocess.PIPE)
+        rig.Add(self)
+        self.bootstrap = self.process.child.stdout.readline().decode().strip()
+
+    def Tell(self, line):
+        self.process.child.stdin.write((line + "\n").encode())
+        self.process.child.stdin.flush()
+        assert self.process.child.stdout.readline().strip() == b"ok"
+
+    def Kill(self):
+        self.process.Kill()
+
+
+class RealKafka:
+    """Apache Kafka; raises Unavailable where it cannot be had."""
+
+    class Unavailable(Exception):
+        pass
+
+    def __init__(self, rig):
+        cache = os.path.join(os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache")), "sluice-tests", "kafka-3.9.1", "complete")
+        if not os.path.exists(cache):
+            raise RealKafka.Unavailable("no Apache Kafka here; tests/run --all fetches it with Maven")
+        self.rig = rig
+        self.port = FreePort()
+        self.controller = FreePort()
+        self.bootstrap = f"127.0.0.1:{self.port}"
+        rig.Add(self)
+        self.Start()
+
+    def Start(self):
+        self.process = Process("kafka", [os.path.join(ROOT, "tests", "kafka", "start"), os.path.join(self.rig.directory, "kafka"),
+                                         str(self.port), str(self.controller)], self.rig.directory)
+        Until(lambda: subprocess.run(["kcat", "-L", "-b", self.bootstrap, "-m", "2"], stdout=subprocess.DEVNULL,
+                                     stderr=subprocess.DEVNULL).returncode == 0, 90, "Kafka answers")
+
+    def Kill(self):
+        self.process.Kill()
+
+
+def WriteConfig(path, sources, sinks, routes, outbox=None, gateway="edge-1"):
+    config = {"gateway": {"id": gateway}, "sources": sources, "outbox": {"path": os.path.join(os.path.dirname(path), "outbox.db"),
+              "min_free_bytes": 0, **(outbox or {})}, "sinks": sinks, "routes": routes}
+    with open(path, "w") as f:
+        json.dump(config, f, indent=1)
+
+
+class Sluice:
+    """The daemon, started and ended any number of times on one outbox."""
+
+    def __init__(self, rig, broker_port, sinks, routes=None, outbox=None, source=None, binary="sluice", directory=None,
+                 more_sources=None):
+        self.rig = rig
+        self.directory = directory or rig.directory
+        self.config = os.path.join(self.directory, "sluice.json")
+        self.binary = binary
+        self.starts = 0
+        self.process = None
+        routes = routes or [{"name": "all", "match": "plant/#", "to": {"cloud": {"topic": "plant"}}}]
+        local = {"type": "mqtt", "url": f"mqtt://127.0.0.1:{broker_port}", "subscribe": {"plant/#": {"qos": 1}},
+                 "reconnect_min": "50ms", "reconnect_max": "500ms", **(source or {})}
+        WriteConfig(self.config, {"local": local, **(more_sources or {})}, sinks, routes, outbox)
+        rig.Add(self)
+
+    def Start(self, env=None, binary=None, prefix=(), connected=True):
+        self.starts += 1
+        argv = list(prefix) + [os.path.join(BUILD, binary or self.binary), "run", "-c", self.config]
+        self.process = Process("sluice", argv, self.rig.directory, env)
+        if connected:
+            self.UntilLog("msg=connected", 20)
+
+    def UntilLog(self, text, seconds):
+        def Seen():
+            if text in self.process.Log():
+                return True
+            if not self.process.IsAlive():
+                raise RuntimeError(f"sluice ended with {self.process.child.returncode} before it logged {text!r}:\n{self.process.Log()}")
+            return False
+        Until(Seen, seconds, f"sluice logs {text!r}")
+
+    def Pid(self):
+        return self.process.child.pid
+
+    def Kill(self):
+        if self.process:
+            self.process.Kill()
+
+    def Stop(self):
+        return self.process.Stop()
+
+
+def Counters(rig):
+    """The ledger of an outbox whose daemon has ended."""
+    with contextlib.closing(sqlite3.connect(os.path.join(rig.directory, "outbox.db"))) as outbox:
+        return dict(outbox.execute("SELECT name, value FROM counter"))
