@@ -50,36 +50,43 @@ std::vector<std::string> SinkNames(const Config& config) {
   return names;
 }
 
-void ReadTargets(ObjectReader& route, const Config& config, RouteConfig& result) {
-  const JsonMember* to = route.Find("to");
+// The name of a sink, or sinks with their destinations, under `key`.
+void ReadTargets(ObjectReader& route, const char* key, const Config& config, std::vector<RouteTarget>& result) {
+  const JsonMember* to = route.Find(key);
   if (to == nullptr) return;
   const std::vector<std::string> names = SinkNames(config);
   const auto add = [&](const std::string& sink, const Place& place, const std::string& pointer) -> RouteTarget& {
     if (std::find(names.begin(), names.end(), sink) == names.end()) {
       route.findings().mistakes.push_back({place, pointer, "there is no sink `" + sink + "`." + Suggestion(sink, names), {}});
     }
-    return result.to.emplace_back(RouteTarget{sink, ""});
+    return result.emplace_back(RouteTarget{sink, ""});
   };
   if (to->value.kind == JsonNode::Kind::kString) {
-    add(to->value.text, to->value.place, route.PointerOf("to"));
+    add(to->value.text, to->value.place, route.PointerOf(key));
     return;
   }
-  route.Each("to", [&](const JsonMember& member, const std::string& pointer) {
+  route.Each(key, [&](const JsonMember& member, const std::string& pointer) {
     RouteTarget& target = add(member.key, member.place, pointer);
     ObjectReader(member.value, pointer, route.findings()).String("topic", target.destination);
   });
-  if (to->value.kind == JsonNode::Kind::kObject && to->value.members.empty()) route.Complain("to", "a route leads to one sink at least");
+  if (to->value.kind == JsonNode::Kind::kObject && to->value.members.empty()) route.Complain(key, "name one sink at least");
+}
+
+// False if a mistake was told.
+bool CheckDestinations(ObjectReader& route, const char* key, const Config& config, const std::vector<RouteTarget>& targets) {
+  for (const RouteTarget& target : targets) {
+    auto sink = std::find_if(config.sinks.begin(), config.sinks.end(), [&](const SinkConfig& s) { return s.name == target.sink; });
+    if (sink == config.sinks.end()) return false;  // Told already.
+    if (sink->type == SinkType::kKafka && target.destination.empty()) {
+      route.Complain(key, "the Kafka sink `" + target.sink + "` needs a topic: { \"" + target.sink + "\": { \"topic\": \"...\" } }");
+      return false;
+    }
+  }
+  return true;
 }
 
 void CheckRoute(ObjectReader& route, const Config& config, const RouteConfig& result) {
-  for (const RouteTarget& target : result.to) {
-    auto sink = std::find_if(config.sinks.begin(), config.sinks.end(), [&](const SinkConfig& s) { return s.name == target.sink; });
-    if (sink == config.sinks.end()) return;  // Told already.
-    if (sink->type == SinkType::kKafka && target.destination.empty()) {
-      return route.Complain("to",
-                            "the Kafka sink `" + target.sink + "` needs a topic: { \"" + target.sink + "\": { \"topic\": \"...\" } }");
-    }
-  }
+  if (!CheckDestinations(route, "to", config, result.to)) return;
   Config one = config;
   one.routes = {result};
   Result<Router> router = Router::Create(one);
@@ -95,13 +102,25 @@ void ReadRoute(const JsonNode& node, const std::string& pointer, Config& config,
   route.Require("to", "the name of a sink, or { \"sink\": { \"topic\": \"...\" } }");
   route.String("name", result.name);
   route.Strings("match", result.match);
+  route.Strings("except", result.except);
   route.String("key", result.key);
   route.Bool("continue", result.continue_after);
-  ReadTargets(route, config, result);
+  ReadTargets(route, "to", config, result.to);
   const bool again = std::any_of(config.routes.begin(), config.routes.end(), [&](const RouteConfig& r) { return r.name == result.name; });
   if (again) route.Complain("name", "another route is named `" + result.name + "` too");
   if (findings.mistakes.size() == before) CheckRoute(route, config, result);
   config.routes.push_back(std::move(result));
+}
+
+// "drop", or as `to` of a route.
+void ReadUnrouted(ObjectReader& root, Config& config) {
+  const JsonMember* unrouted = root.Find("unrouted");
+  if (unrouted == nullptr || (unrouted->value.kind == JsonNode::Kind::kString && unrouted->value.text == "drop")) return;
+  ReadTargets(root, "unrouted", config, config.unrouted);
+  if (!CheckDestinations(root, "unrouted", config, config.unrouted)) return;
+  Config only = config;
+  only.routes.clear();
+  if (Result<Router> router = Router::Create(only); !router) root.Complain("unrouted", router.error().message);
 }
 
 }  // namespace
@@ -122,6 +141,7 @@ Config BuildConfig(const JsonNode& node, Findings& findings) {
   root.Each("sinks",
             [&](const JsonMember& member, const std::string& pointer) { config.sinks.push_back(BuildSink(member, pointer, findings)); });
   root.Items("routes", [&](const JsonNode& item, const std::string& pointer) { ReadRoute(item, pointer, config, findings); });
+  ReadUnrouted(root, config);
   return config;
 }
 

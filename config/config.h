@@ -100,7 +100,8 @@ struct RouteTarget {
 
 struct RouteConfig {
   std::string name;
-  std::vector<std::string> match;  ///< MQTT filters; `{name}` stands for a named `+`, `{name...}` is not offered.
+  std::vector<std::string> match;   ///< MQTT filters; `{name}` stands for a named `+`.
+  std::vector<std::string> except;  ///< MQTT filters: what one of them matches is not for this route.
   std::string key;                 ///< Template; empty: the MQTT topic.
   std::vector<RouteTarget> to;
   bool continue_after = false;  ///< JSON: "continue".
@@ -120,6 +121,7 @@ struct Config {
   OutboxConfig outbox;
   std::vector<SinkConfig> sinks;
   std::vector<RouteConfig> routes;
+  std::vector<RouteTarget> unrouted;  ///< Where events go that no route matches; empty: they are dropped and counted.
   LogConfig log;
 };
 

@@ -77,15 +77,22 @@ Json ShowSink(const SinkConfig& sink) {
   return json;
 }
 
+Json ShowTargets(const std::vector<RouteTarget>& targets) {
+  Json json = Json::object();
+  for (const RouteTarget& target : targets) {
+    json[target.sink] = Json::object();
+    SetIfGiven(json[target.sink], "topic", target.destination);
+  }
+  return json;
+}
+
 Json ShowRoute(const RouteConfig& route) {
   Json json;
   json["name"] = route.name;
   json["match"] = route.match;
+  if (!route.except.empty()) json["except"] = route.except;
   SetIfGiven(json, "key", route.key);
-  for (const RouteTarget& target : route.to) {
-    json["to"][target.sink] = Json::object();
-    SetIfGiven(json["to"][target.sink], "topic", target.destination);
-  }
+  json["to"] = ShowTargets(route.to);
   json["continue"] = route.continue_after;
   return json;
 }
@@ -103,6 +110,7 @@ std::string ShowConfig(const Config& config) {
                     {"commit_every", FormatDuration(config.outbox.commit_every)}};
   for (const SinkConfig& sink : config.sinks) json["sinks"][sink.name] = ShowSink(sink);
   for (const RouteConfig& route : config.routes) json["routes"].push_back(ShowRoute(route));
+  json["unrouted"] = config.unrouted.empty() ? Json("drop") : ShowTargets(config.unrouted);
   json["log"] = {{"level", kLevels[static_cast<std::size_t>(config.log.level)]},
                  {"format", config.log.format == LogFormat::kLogfmt ? "logfmt" : "json"}};
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";

@@ -5,9 +5,8 @@
 namespace sluice {
 namespace {
 
-void AddConfigOption(CLI::App& verb, Command& command) {
-  verb.add_option("-c,--config,file", command.config_file, "Configuration file; conf.d/*.json beside it is read too")
-      ->capture_default_str();
+void AddConfigOption(CLI::App& verb, Command& command, const char* names = "-c,--config,file") {
+  verb.add_option(names, command.config_file, "Configuration file; conf.d/*.json beside it is read too")->capture_default_str();
 }
 
 CLI::App* AddVerb(CLI::App& parent, const std::string& name, const std::string& text, Command& command, Verb verb) {
@@ -33,6 +32,11 @@ std::variant<Command, int> ParseCommandLine(int argc, char** argv) {
   CLI::App* check =
       AddVerb(app, "check", "Report every mistake of a configuration; needs no secrets and no network", command, Verb::kCheck);
   AddConfigOption(*check, command);
+
+  CLI::App* explain =
+      AddVerb(app, "explain", "Show what would happen to an event: source, routes, destinations, keys", command, Verb::kExplain);
+  explain->add_option("topic", command.topic, "MQTT topic of the event")->required();
+  AddConfigOption(*explain, command, "-c,--config");
 
   CLI::App* config = app.add_subcommand("config", "Look at the configuration");
   config->require_subcommand(1);

@@ -7,11 +7,12 @@
 
 namespace sluice {
 
-enum class Verb { kRun, kCheck, kConfigShow, kConfigSchema, kVersion };
+enum class Verb { kRun, kCheck, kConfigShow, kConfigSchema, kExplain, kVersion };
 
 struct Command {
   Verb verb = Verb::kRun;
   std::string config_file = "/etc/sluice/sluice.json";
+  std::string topic;                   ///< explain: of the event.
   std::chrono::seconds stop_limit{5};  ///< run: how long a stop waits for the sinks' last answers.
 };
 

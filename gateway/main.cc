@@ -18,6 +18,7 @@
 #include "drivers/mqtt_source.h"
 #include "drivers/registry.h"
 #include "gateway/cli.h"
+#include "gateway/explain.h"
 #include "gateway/gateway.h"
 #include "gateway/inbox.h"
 #include "gateway/log.h"
@@ -214,6 +215,19 @@ int Show(const Command& command) {
   return kExitOk;
 }
 
+int ExplainTopic(const Command& command) {
+  const LoadedConfig loaded = LoadConfig(command.config_file, ReferenceMode::kCheckOnly);
+  PrintAll(loaded.mistakes, "error");
+  if (!loaded.mistakes.empty()) return kExitUsage;
+  const Result<std::string> text = Explain(loaded.config, command.topic);
+  if (!text) {
+    std::fprintf(stderr, "error: %s\n", text.error().message.c_str());
+    return kExitUsage;
+  }
+  std::fputs(text->c_str(), stdout);
+  return kExitOk;
+}
+
 int Main(int argc, char** argv) {
   const std::variant<Command, int> parsed = ParseCommandLine(argc, argv);
   if (const int* status = std::get_if<int>(&parsed)) return *status;
@@ -228,6 +242,8 @@ int Main(int argc, char** argv) {
     case Verb::kConfigSchema:
       std::fputs(ConfigSchema(), stdout);
       return kExitOk;
+    case Verb::kExplain:
+      return ExplainTopic(command);
     case Verb::kVersion:
       std::printf("sluice %s\n", kVersion);
       return kExitOk;

@@ -59,13 +59,24 @@ Result<Router> Router::Create(const Config& config) {
     for (std::size_t i = first; i < router.entries_.size(); ++i)
       router.entries_[i].next = route.continue_after ? router.entries_.size() : SIZE_MAX;
   }
+  if (!config.unrouted.empty()) {
+    Result<Entry> entry = MakeEntry(config, {.name = "unrouted", .match = {}, .except = {}, .key = "", .to = config.unrouted}, "#");
+    if (!entry) return tl::unexpected<Error>(entry.error());
+    router.unrouted_ = std::move(*entry);
+  }
   return router;
 }
 
 Result<Router::Entry> Router::MakeEntry(const Config& config, const RouteConfig& route, const std::string& filter) {
   Result<TopicFilter> parsed = TopicFilter::Parse(filter);
   if (!parsed) return tl::unexpected<Error>(parsed.error());
-  Entry entry{std::move(*parsed), std::nullopt, {}, 0};
+  Entry entry{std::move(*parsed), {}, route.name, std::nullopt, {}, 0};
+  for (const std::string& text : route.except) {
+    Result<TopicFilter> except = TopicFilter::Parse(text);
+    if (!except) return Fail(ErrorCode::kInvalid, "except `" + text + "`: " + except.error().message);
+    if (!except->names().empty()) return Fail(ErrorCode::kInvalid, "except `" + text + "`: write `+` here; nothing can refer to the name");
+    entry.except.push_back(std::move(*except));
+  }
   const auto resolve = [&](std::string_view name) { return NumberOf(name, entry.filter); };
   if (!route.key.empty() && route.key != "{topic}") {
     Result<Template> key = Template::Parse(route.key, resolve);
@@ -87,13 +98,32 @@ void Router::Route(const Event& event, const std::string& source, std::vector<Ro
   Captures captures;
   for (std::size_t i = 0; i < entries_.size();) {
     const Entry& entry = entries_[i];
-    if (!entry.filter.Matches(event.topic, captures)) {
+    if (!Takes(entry, event.topic, captures)) {
       ++i;
       continue;
     }
     Append(entry, Values{event, source, gateway_id_, captures}, routed);
     i = entry.next;
   }
+  if (routed.empty() && unrouted_) Append(*unrouted_, Values{event, source, gateway_id_, captures}, routed);
+}
+
+std::vector<std::string> Router::MatchingRoutes(const std::string& topic) const {
+  std::vector<std::string> names;
+  Captures captures;
+  for (std::size_t i = 0; i < entries_.size();) {
+    const bool takes = Takes(entries_[i], topic, captures);
+    if (takes) names.push_back(entries_[i].route);
+    i = takes ? entries_[i].next : i + 1;
+  }
+  if (names.empty() && unrouted_) names.push_back(unrouted_->route);
+  return names;
+}
+
+bool Router::Takes(const Entry& entry, const std::string& topic, Captures& captures) {
+  if (!entry.filter.Matches(topic, captures)) return false;
+  Captures ignored;
+  return std::none_of(entry.except.begin(), entry.except.end(), [&](const TopicFilter& except) { return except.Matches(topic, ignored); });
 }
 
 void Router::Append(const Entry& entry, const Values& values, std::vector<Routed>& routed) const {

@@ -17,8 +17,9 @@ Config MakeConfig() {
   config.sinks.resize(2);
   config.sinks[0].name = "cloud";
   config.sinks[1].name = "disk";
-  config.routes.push_back({.name = "both", .match = {"both/#"}, .key = "", .to = {{"cloud", "a"}, {"disk", "b"}}, .continue_after = false});
-  config.routes.push_back({.name = "one", .match = {"one/#"}, .key = "", .to = {{"cloud", "a"}}, .continue_after = false});
+  config.routes.push_back(
+      {.name = "both", .match = {"both/#"}, .except = {}, .key = "", .to = {{"cloud", "a"}, {"disk", "b"}}, .continue_after = false});
+  config.routes.push_back({.name = "one", .match = {"one/#"}, .except = {}, .key = "", .to = {{"cloud", "a"}}, .continue_after = false});
   return config;
 }
 

@@ -193,6 +193,9 @@ TEST_CASE("config: what would break the promise is refused, with the reason") {
                          {"/outbox", {{"max_bytes", "1MiB"}}, "a size from"},
                          {"/routes/0/to", {{"cloud", Json::object()}}, "needs a topic"},
                          {"/routes/0/key", "{nope}", "nope"},
+                         {"/routes/0/except", "a/#/b", "a/#/b"},
+                         {"/unrouted", "clout", "there is no sink `clout`"},
+                         {"/unrouted", {{"cloud", Json::object()}}, "needs a topic"},
                          {"/routes/0/match", "a/{x}/{x}", "x"}}) {
     const LoadedConfig loaded = Load(With(bad.pointer, bad.value));
     CHECK_MESSAGE(Find(loaded.mistakes, bad.told) != nullptr, bad.pointer, " ", bad.value.dump(), "\n", AllOf(loaded.mistakes));

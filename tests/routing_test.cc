@@ -3,6 +3,7 @@
 
 #include <random>
 
+#include "gateway/explain.h"
 #include "gateway/router.h"
 #include "gateway/template.h"
 #include "gateway/topic.h"
@@ -131,8 +132,45 @@ std::vector<Routed> Route(const Config& config, const std::string& topic) {
   return routed;
 }
 
+TEST_CASE("router: what an exception matches is not for its route, and goes on to later ones") {
+  RouteConfig route{.name = "most", .match = {"a/#"}, .except = {"a/secret/#", "+/+/raw"}, .key = "", .to = {{"copy", "x"}}};
+  RouteConfig rest{.name = "rest", .match = {"a/secret/#"}, .except = {}, .key = "", .to = {{"copy", "y"}}};
+  const Config config = MakeConfig({route, rest});
+  CHECK(Route(config, "a/b")[0].destination == "x");
+  CHECK(Route(config, "a/secret/1")[0].destination == "y");
+  CHECK(Route(config, "a/b/raw").empty());
+  route.except = {"a/{x}"};
+  CHECK(!Router::Create(MakeConfig({route})));
+}
+
+TEST_CASE("router: what no route matches goes where `unrouted` says, and only that") {
+  Config config =
+      MakeConfig({RouteConfig{.name = "r", .match = {"a/#"}, .except = {}, .key = "", .to = {{"copy", "x"}}, .continue_after = true}});
+  config.unrouted = {{"copy", "lost.{topic}"}};
+  CHECK(Route(config, "a/b").size() == 1);
+  CHECK(Route(config, "a/b")[0].destination == "x");
+  REQUIRE(Route(config, "b").size() == 1);
+  CHECK(Route(config, "b")[0].destination == "lost.b");
+}
+
+TEST_CASE("explain: says who subscribes, which routes take the event, and where it goes") {
+  Config config = MakeConfig(
+      {RouteConfig{.name = "presses", .match = {"plant/{site}/press/#"}, .except = {}, .key = "{site}", .to = {{"cloud", "p.{site}"}}}});
+  MqttSourceConfig source;
+  source.name = "local";
+  source.subscribe = {{"plant/#", 1}};
+  config.sources = {source};
+  CHECK(
+      *Explain(config, "plant/graz/press/1") ==
+      "topic   plant/graz/press/1\nsource  local (subscribed by plant/#, QoS 1)\nroute   presses\nto      cloud, topic p.graz, key graz\n");
+  CHECK(Explain(config, "x")->find("no source subscribes") != std::string::npos);
+  CHECK(Explain(config, "x")->find("counted as unrouted") != std::string::npos);
+  CHECK(!Explain(config, "plant/#"));
+  CHECK(!Explain(config, ""));
+}
+
 RouteConfig MakeRoute(std::vector<std::string> match, std::vector<RouteTarget> to, std::string key = "", bool go_on = false) {
-  return {.name = "r", .match = std::move(match), .key = std::move(key), .to = std::move(to), .continue_after = go_on};
+  return {.name = "r", .match = std::move(match), .except = {}, .key = std::move(key), .to = std::move(to), .continue_after = go_on};
 }
 
 TEST_CASE("router: the first route that matches wins, and what none matches goes nowhere") {

@@ -249,13 +249,15 @@ class Start(unittest.TestCase):
     def test_every_verb_has_help_and_a_version_and_a_mistake_in_the_command_line_is_status_2(self):
         def Run(*arguments):
             return subprocess.run([os.path.join(BUILD, "sluice"), *arguments], capture_output=True, text=True, timeout=20)
-        for verb in ([], ["run"], ["check"], ["config"], ["config", "show"], ["config", "schema"], ["version"]):
+        for verb in ([], ["run"], ["check"], ["explain"], ["config"], ["config", "show"], ["config", "schema"], ["version"]):
             help_text = Run(*verb, "--help")
             self.assertEqual(help_text.returncode, 0, verb)
             self.assertIn("--help", help_text.stdout)
         self.assertRegex(Run("version").stdout, r"^sluice \d+\.\d+\.\d+")
         self.assertEqual(Run("rnu").returncode, 2)
         self.assertEqual(Run("check", "/nonexistent.json").returncode, 2)
+        explained = Run("explain", "plant/graz/press/1", "-c", os.path.join(ROOT, "config", "examples", "plant.json"))
+        self.assertIn("to      cloud, topic plant.press, key graz/1\n", explained.stdout)
         self.assertEqual(Run("check", os.path.join(ROOT, "config", "examples", "plant.json")).returncode, 0)
         json.loads(Run("config", "schema").stdout)
         json.loads(Run("config", "show", "-c", os.path.join(ROOT, "config", "examples", "plant.json")).stdout)
