@@ -230,6 +230,7 @@ Result<Outbox::LaneStatements*> Outbox::StatementsOf(LaneId lane) {
       {&it->second.measure,
        "SELECT count(*), ifnull(sum(" + std::string(kRowBytes) + "), 0) FROM " + table + " WHERE seq BETWEEN ?1 AND ?2"},
       {&it->second.settle, "DELETE FROM " + table + " WHERE seq <= ?1"},
+      {&it->second.settle_all, "DELETE FROM " + table},
       {&it->second.set_aside, "INSERT OR IGNORE INTO dead_letter SELECT " + std::to_string(lane) +
                                   ", seq, ?2, ?3, ?4, crc, destination, key, metadata, payload FROM " + table + " WHERE seq = ?1"},
       {&it->second.remove, "DELETE FROM " + table + " WHERE seq = ?1"}};
@@ -333,17 +334,18 @@ Result<void> Outbox::CheckRoom(const Batch& batch) {
 
 Result<void> Outbox::Apply(const Batch& batch, bool with_rows) {
   if (Result<void> begun = database_->Execute("BEGIN IMMEDIATE"); !begun) return begun;
-  if (with_rows) {
-    for (const LaneAppend& append : batch.appends) {
-      if (Result<void> done = Append(append); !done) return done;
-    }
-    Count(batch);
-  }
   for (const DeadLetter& letter : batch.dead_letters) {
     if (Result<void> done = MoveDeadLetter(letter); !done) return done;
   }
   for (const LaneSettle& settle : batch.settles) {
     if (Result<void> done = Settle(settle); !done) return done;
+  }
+  // After the settling: most often it has emptied the lane, and the new rows take the pages that it gave back.
+  if (with_rows) {
+    for (const LaneAppend& append : batch.appends) {
+      if (Result<void> done = Append(append); !done) return done;
+    }
+    Count(batch);
   }
   ledger_->Set("last_seq", std::max(ledger_->Get("last_seq"), static_cast<std::int64_t>(batch.last_seq)));
   ledger_->Add("commits", 1);
@@ -418,6 +420,7 @@ Result<void> Outbox::Settle(const LaneSettle& settle) {
   Result<LaneStatements*> found = StatementsOf(settle.lane);
   if (!found) return tl::unexpected<Error>(found.error());
   LaneStatements& statements = **found;
+  if (settle.through >= static_cast<Seq>(ledger_->Get(LaneCounter(settle.lane, "last_seq")))) return SettleAll(settle.lane, statements);
   statements.measure.BindInt(1, 0);
   statements.measure.BindInt(2, static_cast<std::int64_t>(settle.through));
   Result<bool> measured = statements.measure.Step();
@@ -430,6 +433,17 @@ Result<void> Outbox::Settle(const LaneSettle& settle) {
   ledger_->Add(LaneCounter(settle.lane, "pending"), -rows);
   ledger_->Add(LaneCounter(settle.lane, "pending_bytes"), -bytes);
   ledger_->Add(LaneCounter(settle.lane, "delivered"), rows);
+  return {};
+}
+
+// Without a condition SQLite gives the pages back as they are. Row by row it would change each page first, and the WAL would take every one
+// of them once more.
+Result<void> Outbox::SettleAll(LaneId lane, LaneStatements& statements) {
+  if (Result<void> run = statements.settle_all.Run(); !run) return run;
+  const std::int64_t rows = database_->Changes();
+  ledger_->Add(LaneCounter(lane, "pending"), -rows);
+  ledger_->Set(LaneCounter(lane, "pending_bytes"), 0);
+  ledger_->Add(LaneCounter(lane, "delivered"), rows);
   return {};
 }
 

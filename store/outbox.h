@@ -61,6 +61,7 @@ class Outbox {
     Statement read;
     Statement measure;
     Statement settle;
+    Statement settle_all;
     Statement set_aside;
     Statement remove;
   };
@@ -82,6 +83,7 @@ class Outbox {
   Result<void> Append(const LaneAppend& append);
   Result<void> MoveDeadLetter(const DeadLetter& letter);
   Result<void> Settle(const LaneSettle& settle);
+  Result<void> SettleAll(LaneId lane, LaneStatements& statements);
   void Count(const Batch& batch);
   Result<void> TryCommit(const Batch& batch, bool with_rows);
   void Doubt(bool has_rows);
