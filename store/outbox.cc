@@ -99,9 +99,7 @@ Result<void> Outbox::OpenOrSetAside() {
 }
 
 Result<void> Outbox::SetAside() {
-  statements_.clear();
-  ledger_.reset();
-  database_.reset();
+  CloseFile();
   const std::string& path = options_.config.path;
   for (int n = 1;; ++n) {
     set_aside_ = path + ".set-aside-" + std::to_string(n);
@@ -116,9 +114,7 @@ Result<void> Outbox::SetAside() {
 }
 
 Result<void> Outbox::OpenFile() {
-  statements_.clear();
-  ledger_.reset();
-  database_.reset();
+  CloseFile();
   // SQLite would make it readable for all; the WAL takes over the mode of the file.
   const int created = ::open(options_.config.path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (created < 0) return Fail(ErrorCode::kUnavailable, options_.config.path + ": " + std::strerror(errno));
@@ -132,7 +128,29 @@ Result<void> Outbox::OpenFile() {
   if (!ledger) return tl::unexpected<Error>(ledger.error());
   ledger_ = std::move(*ledger);
   if (Result<void> identity = LoadIdentity(); !identity) return identity;
+  if (Result<void> prepared = PrepareFrequent(); !prepared) return prepared;
   return LoadLanes();
+}
+
+Result<void> Outbox::PrepareFrequent() {
+  FrequentStatements& all = frequent_.emplace();
+  const std::pair<Statement*, const char*> sql[] = {{&all.begin, "BEGIN IMMEDIATE"},
+                                                    {&all.commit, "COMMIT"},
+                                                    {&all.page_count, "PRAGMA page_count"},
+                                                    {&all.free_pages, "PRAGMA freelist_count"}};
+  for (const auto& [statement, text] : sql) {
+    Result<Statement> prepared = database_->Prepare(text);
+    if (!prepared) return tl::unexpected<Error>(prepared.error());
+    *statement = std::move(*prepared);
+  }
+  return {};
+}
+
+void Outbox::CloseFile() {
+  statements_.clear();
+  frequent_.reset();
+  ledger_.reset();
+  database_.reset();
 }
 
 Result<void> Outbox::CheckFormat() {
@@ -263,7 +281,7 @@ Result<void> Outbox::TryCommit(const Batch& batch, bool with_rows) {
   Result<void> applied = Apply(batch, with_rows);
   if (applied) {
     Failpoint("before_commit");
-    applied = database_->Execute("COMMIT");
+    applied = frequent_->commit.Run();
     Failpoint("after_commit");
   }
   if (applied) {
@@ -288,24 +306,18 @@ Result<void> Outbox::TryCommit(const Batch& batch, bool with_rows) {
 
 void Outbox::Doubt(bool has_rows) {
   in_doubt_ = InDoubt{ledger_->Get("commits") + 1, has_rows};
-  statements_.clear();
-  ledger_.reset();
-  database_.reset();
+  CloseFile();
 }
 
 Result<void> Outbox::EnsureOpen() {
   if (database_) return {};
   if (Result<void> opened = OpenOrSetAside(); !opened) {
-    statements_.clear();
-    ledger_.reset();
-    database_.reset();
+    CloseFile();
     return Fail(ErrorCode::kUnavailable, opened.error().message);
   }
   // What reads back may be in memory only, after the fsync that failed: written through, it is on disk or we get an error again.
   if (Result<void> through = database_->Checkpoint(true); !through) {
-    statements_.clear();
-    ledger_.reset();
-    database_.reset();
+    CloseFile();
     return through;
   }
   if (in_doubt_ && in_doubt_->has_rows) rows_are_there_ = ledger_->Get("commits") >= in_doubt_->number;
@@ -315,8 +327,8 @@ Result<void> Outbox::EnsureOpen() {
 
 Result<void> Outbox::CheckRoom(const Batch& batch) {
   if (batch.appends.empty()) return {};
-  Result<std::int64_t> pages = database_->QueryInt("PRAGMA page_count");
-  Result<std::int64_t> free_pages = database_->QueryInt("PRAGMA freelist_count");
+  Result<std::int64_t> pages = frequent_->page_count.QueryInt();
+  Result<std::int64_t> free_pages = frequent_->free_pages.QueryInt();
   if (!pages) return tl::unexpected<Error>(pages.error());
   if (!free_pages) return tl::unexpected<Error>(free_pages.error());
   std::size_t bytes = 0;
@@ -333,7 +345,7 @@ Result<void> Outbox::CheckRoom(const Batch& batch) {
 }
 
 Result<void> Outbox::Apply(const Batch& batch, bool with_rows) {
-  if (Result<void> begun = database_->Execute("BEGIN IMMEDIATE"); !begun) return begun;
+  if (Result<void> begun = frequent_->begin.Run(); !begun) return begun;
   for (const DeadLetter& letter : batch.dead_letters) {
     if (Result<void> done = MoveDeadLetter(letter); !done) return done;
   }
@@ -453,7 +465,7 @@ void Outbox::KeepHouse() {
   // A checkpoint that fails shows as a WAL that grows, and is tried again with the next commit; nothing is lost by it.
   if (Result<void> checkpoint = database_->Checkpoint(false); !checkpoint) return;
   ballast_.Fill(options_.config.min_free_bytes);
-  Result<std::int64_t> free_pages = database_->QueryInt("PRAGMA freelist_count");
+  Result<std::int64_t> free_pages = frequent_->free_pages.QueryInt();
   if (free_pages && *free_pages > kVacuumFreePages) {
     (void)database_->Execute("PRAGMA incremental_vacuum(" + std::to_string(kVacuumPages) + ")");
   }
@@ -494,9 +506,7 @@ Result<LaneRead> Outbox::Read(LaneId lane, Seq after, std::size_t max_bytes) {
 
 void Outbox::Close() {
   if (database_) (void)database_->Checkpoint(true);
-  statements_.clear();
-  ledger_.reset();
-  database_.reset();
+  CloseFile();
 }
 
 }  // namespace sluice

@@ -66,9 +66,19 @@ class Outbox {
     Statement remove;
   };
 
+  /// Of every transaction, whatever its lanes.
+  struct FrequentStatements {
+    Statement begin;
+    Statement commit;
+    Statement page_count;
+    Statement free_pages;
+  };
+
   Outbox(Options options, LockFile lock);
 
   Result<void> OpenFile();
+  void CloseFile();
+  Result<void> PrepareFrequent();
   Result<void> OpenOrSetAside();
   Result<void> SetAside();
   Result<void> CheckFormat();
@@ -96,6 +106,7 @@ class Outbox {
   std::optional<Sqlite> database_;
   std::optional<Ledger> ledger_;
   std::map<LaneId, LaneStatements> statements_;
+  std::optional<FrequentStatements> frequent_;
   std::string id_;
   std::vector<LaneState> lanes_;
   std::string set_aside_;

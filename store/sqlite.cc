@@ -61,6 +61,14 @@ Result<void> Statement::Run() {
   return {};
 }
 
+Result<std::int64_t> Statement::QueryInt() {
+  Result<bool> stepped = Step();
+  const std::int64_t value = stepped && *stepped ? Int(0) : 0;
+  Reset();
+  if (!stepped) return tl::unexpected<Error>(stepped.error());
+  return value;
+}
+
 void Statement::Reset() {
   sqlite3_reset(statement_.get());
 }
@@ -121,9 +129,7 @@ Result<Statement> Sqlite::Prepare(const std::string& sql) {
 Result<std::int64_t> Sqlite::QueryInt(const std::string& sql) {
   Result<Statement> statement = Prepare(sql);
   if (!statement) return tl::unexpected<Error>(statement.error());
-  Result<bool> row = statement->Step();
-  if (!row) return tl::unexpected<Error>(row.error());
-  return *row ? statement->Int(0) : 0;
+  return statement->QueryInt();
 }
 
 Result<std::string> Sqlite::QueryText(const std::string& sql) {

@@ -32,6 +32,8 @@ class Statement {
   Result<bool> Step();
   /// Step of a statement that gives no rows, and Reset.
   Result<void> Run();
+  /// First column of the first row (0 if there is none), and Reset.
+  Result<std::int64_t> QueryInt();
   /// Ready for the next use; ends its transaction's read, if it has one.
   void Reset();
 
