@@ -102,7 +102,7 @@ struct RouteConfig {
   std::string name;
   std::vector<std::string> match;   ///< MQTT filters; `{name}` stands for a named `+`.
   std::vector<std::string> except;  ///< MQTT filters: what one of them matches is not for this route.
-  std::string key;                 ///< Template; empty: the MQTT topic.
+  std::string key;                  ///< Template; empty: the MQTT topic.
   std::vector<RouteTarget> to;
   bool continue_after = false;  ///< JSON: "continue".
 };
