@@ -3,6 +3,7 @@
 MQTT 3.1.1 and 5, plain or TLS, any number of connections; one thread a connection.
 """
 
+import select
 import socket
 import ssl
 import struct
@@ -42,6 +43,7 @@ class Connection:
 
     def __init__(self, sock):
         self.sock = sock
+        self.wire = threading.Lock()  # A TLS connection is for one thread at a time.
         self.lock = threading.Lock()
         self.packets = []
         self.version = self.properties = self.client_id = self.flags = None
@@ -53,7 +55,16 @@ class Connection:
             return [p for p in self.packets if p[1] == kind]
 
     def Send(self, data):
-        self.sock.sendall(data)
+        with self.wire:
+            self.sock.sendall(data)
+
+    def Receive(self):
+        if not isinstance(self.sock, ssl.SSLSocket):
+            return self.sock.recv(65536)
+        if not self.sock.pending():
+            select.select([self.sock], [], [])
+        with self.wire:
+            return self.sock.recv(65536)
 
     def Publish(self, topic, payload, packet_id=0, qos=1, retain=False, properties=b""):
         variable = Text(topic) + (struct.pack(">H", packet_id) if qos else b"")
@@ -119,13 +130,13 @@ class ScriptedBroker:
             if self.tls:
                 sock = self.tls.wrap_socket(sock, server_side=True)
             connection, reader = Connection(sock), PacketReader()
-            while data := sock.recv(65536):
+            while data := connection.Receive():
                 for first, body in reader.Feed(data):
                     with connection.lock:
                         connection.packets.append((time.time(), first >> 4, first, body))
                     self.Answer(connection, first >> 4, body)
-        except OSError:
-            pass
+        except (OSError, ValueError):
+            pass  # Closed, by one side or the other.
         finally:
             sock.close()
 
