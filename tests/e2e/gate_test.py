@@ -137,7 +137,6 @@ class Gate(unittest.TestCase):
             connection.Publish(b"plant/a", b'{"n": 1}', 1)
             Until(lambda: connection.Acked(), 10, "the acknowledgement")
             self.assertEqual(len(broker.connections), 1)
-            # The second, even with the right words, is one too many: nobody is expected while one is there.
             self.assertEqual(sluice.Stop(), 0)
 
     def test_a_broker_that_is_away_in_any_manner_does_not_hold_up_another(self):

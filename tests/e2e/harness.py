@@ -57,7 +57,6 @@ class Process:
     def __init__(self, name, argv, directory, env=None, stdin=None):
         self.log_path = os.path.join(directory, name + ".log")
         self._log = open(self.log_path, "ab")
-        self.name = name
         self.child = subprocess.Popen(argv, stdin=stdin, stdout=subprocess.PIPE if stdin else self._log, stderr=self._log,
                                       env={**os.environ, **(env or {})}, start_new_session=True)
         self.start_offset = os.path.getsize(self.log_path)
@@ -111,8 +110,8 @@ class Strace(Process):
 class Rig:
     """Owns the directory and everything started in it; a context manager."""
 
-    def __init__(self, base=None):
-        self.directory = tempfile.mkdtemp(prefix="sluice-e2e-", dir=base)
+    def __init__(self):
+        self.directory = tempfile.mkdtemp(prefix="sluice-e2e-")
         self.parts = []
 
     def __enter__(self):

@@ -38,7 +38,6 @@ class Publisher(threading.Thread):
         self.next = 0
         self.unacked = {}
         self.stopping = False
-        self.paused = False
         self.error = None
 
     def run(self):
@@ -68,7 +67,7 @@ class Publisher(threading.Thread):
                 s.sendall(self.Packet(packet_id, number))
             reader, start, sent = PacketReader(), time.monotonic(), 0
             while not self.Done():
-                may_send = not self.stopping and not self.paused and (self.count is None or self.next < self.count)
+                may_send = not self.stopping and (self.count is None or self.next < self.count)
                 due = int((time.monotonic() - start) * self.rate) - sent if may_send else 0
                 batch = bytearray()
                 for _ in range(min(due, self.WINDOW - len(self.unacked))):
@@ -81,8 +80,6 @@ class Publisher(threading.Thread):
                     sent += 1
                 if batch:
                     s.sendall(batch)
-                if self.paused:
-                    start, sent = time.monotonic(), 0
                 if select.select([s], [], [], 0.005)[0]:
                     data = s.recv(65536)
                     if not data:

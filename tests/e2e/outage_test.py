@@ -267,7 +267,7 @@ class Start(unittest.TestCase):
             mosquitto = Mosquitto(rig)
             sluice = Sluice(rig, mosquitto.port, {"cloud": {"type": "file", "path": os.path.join(rig.directory, "out.jsonl")}})
             sluice.Start()
-            second = subprocess.run([os.path.join(os.path.dirname(sluice.process.child.args[0]), "sluice"), "run", "-c", sluice.config],
+            second = subprocess.run([os.path.join(BUILD, "sluice"), "run", "-c", sluice.config],
                                     capture_output=True, text=True, timeout=20)
             self.assertEqual(second.returncode, 1)
             self.assertIn(f"held by process {sluice.Pid()}", second.stderr)
@@ -277,7 +277,7 @@ class Start(unittest.TestCase):
             path = os.path.join(rig.directory, "sluice.json")
             with open(path, "w") as f:
                 f.write('{ "outbox": { "path": "%s/outbox.db" }, "sinks": {}, "sorces": {} }' % rig.directory)
-            binary = os.path.join(os.environ.get("SLUICE_BUILD", "build/release"), "sluice")
+            binary = os.path.join(BUILD, "sluice")
             run = subprocess.run([binary, "run", "-c", path], capture_output=True, text=True, timeout=20)
             self.assertEqual(run.returncode, 78)
             self.assertIn("sluice.json:1:", run.stderr)

@@ -12,7 +12,7 @@ from harness import BUILD, ROOT, FreePort, Process, Until
 
 
 class Mosquitto:
-    def __init__(self, rig, extra=""):
+    def __init__(self, rig):
         self.rig = rig
         self.port = FreePort()
         self.config = os.path.join(rig.directory, "mosquitto.conf")
@@ -20,7 +20,7 @@ class Mosquitto:
         os.makedirs(data, exist_ok=True)
         with open(self.config, "w") as f:
             f.write(f"listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence true\npersistence_location {data}/\n"
-                    f"max_queued_messages 0\nmax_queued_bytes 0\nmax_inflight_messages 0\nuser root\n{extra}")
+                    f"max_queued_messages 0\nmax_queued_bytes 0\nmax_inflight_messages 0\nuser root\n")
         self.process = None
         rig.Add(self)
         self.Start()
@@ -101,7 +101,6 @@ class Sluice:
         self.directory = directory or rig.directory
         self.config = os.path.join(self.directory, "sluice.json")
         self.binary = binary
-        self.starts = 0
         self.process = None
         routes = routes or [{"name": "all", "match": "plant/#", "to": {"cloud": {"topic": "plant"}}}]
         local = {"type": "mqtt", "url": f"mqtt://127.0.0.1:{broker_port}", "subscribe": {"plant/#": {"qos": 1}},
@@ -110,7 +109,6 @@ class Sluice:
         rig.Add(self)
 
     def Start(self, env=None, binary=None, prefix=(), connected=True):
-        self.starts += 1
         argv = list(prefix) + [os.path.join(BUILD, binary or self.binary), "run", "-c", self.config]
         self.process = Process("sluice", argv, self.rig.directory, env)
         if connected:
