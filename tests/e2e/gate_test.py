@@ -11,7 +11,7 @@ import threading
 import time
 import unittest
 
-from harness import PeakRss, Rig, Strace, Until
+from harness import Listener, PeakRss, Rig, Strace, Until
 from oracle import FileReader
 from scripted_broker import PUBACK, PUBCOMP, PUBREC, ScriptedBroker, TestCa
 from servers import Counters, Sluice
@@ -197,29 +197,14 @@ class Gate(unittest.TestCase):
             self.assertLess(rss, 64)
 
 
-class Proxy(threading.Thread):
+class Proxy(Listener):
     """An operator's HTTP proxy: CONNECT, Basic credentials."""
 
     def __init__(self, rig, credentials):
-        super().__init__(daemon=True)
         self.expected = b"Basic " + base64.b64encode(credentials)
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
         self.targets = []
         self.refused = 0
-        rig.Add(self)
-        self.start()
-
-    def Kill(self):
-        self.listener.close()
-
-    def run(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self.Serve, args=(client,), daemon=True).start()
+        super().__init__(rig)
 
     def Serve(self, client):
         with client:

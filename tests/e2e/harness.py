@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -105,6 +106,28 @@ class Strace(Process):
         """The process goes on by itself."""
         self.child.send_signal(signal.SIGINT)
         self.child.wait(20)
+
+
+class Listener(threading.Thread):
+    """A server on loopback, on a port of its own: Serve(sock), which a subclass has, runs in a thread for each connection."""
+
+    def __init__(self, rig):
+        super().__init__(daemon=True)
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        rig.Add(self)
+        self.start()
+
+    def run(self):
+        while True:
+            try:
+                sock, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.Serve, args=(sock,), daemon=True).start()
+
+    def Kill(self):
+        self.listener.close()
 
 
 class Rig:

@@ -10,7 +10,7 @@ import threading
 import time
 import zlib
 
-from harness import Process, Until
+from harness import Listener, Process, Until
 from mqtt_wire import EncodeLength, PacketReader, Publish
 
 
@@ -229,33 +229,25 @@ def UntilArrived(publisher, reader, seconds):
     return Account(acked, reader.Records(), publisher.keys, publisher.size)
 
 
-class Tap(threading.Thread):
-    """A relay between Sluice and the broker that sees what is acknowledged on the wire (plain MQTT 3.1.1 or 5, QoS 1)."""
+class Tap(Listener):
+    """A relay between Sluice and the broker that sees what is acknowledged on the wire (plain MQTT 5, QoS 1)."""
 
     def __init__(self, rig, broker_port):
-        super().__init__(daemon=True)
         self.broker_port = broker_port
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
         self.lock = threading.Lock()
         self.acked = set()   # Numbers whose PUBACK was sent by Sluice.
         self.connections = 0
-        self.version = 5
-        self.start()
+        super().__init__(rig)
 
-    def run(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
-            try:
-                broker = socket.create_connection(("127.0.0.1", self.broker_port), 5)
-            except OSError:
-                client.close()
-                continue
+    def Serve(self, client):
+        try:
+            broker = socket.create_connection(("127.0.0.1", self.broker_port), 5)
+        except OSError:
+            client.close()
+            return
+        with self.lock:
             self.connections += 1
-            threading.Thread(target=self.Relay, args=(client, broker), daemon=True).start()
+        self.Relay(client, broker)
 
     def Relay(self, client, broker):
         in_flight, down, up = {}, PacketReader(), PacketReader()
@@ -286,7 +278,7 @@ class Tap(threading.Thread):
         size = struct.unpack(">H", body[:2])[0]
         packet_id = struct.unpack(">H", body[2 + size:4 + size])[0]
         rest = body[4 + size:]
-        properties = rest[0] + 1 if self.version == 5 else 0
+        properties = rest[0] + 1
         in_flight[packet_id] = json.loads(rest[properties:])["n"]
 
     def Acked(self):

@@ -11,7 +11,7 @@ import subprocess
 import threading
 import time
 
-from harness import Until
+from harness import Listener, Until
 from mqtt_wire import EncodeLength, PacketReader
 
 CONNECT, PUBLISH, PUBACK, PUBREC, PUBREL, PUBCOMP, SUBSCRIBE, PINGREQ, DISCONNECT = 1, 3, 4, 5, 6, 7, 8, 12, 14
@@ -106,23 +106,12 @@ class Connection:
         self.sock.close()
 
 
-class ScriptedBroker:
+class ScriptedBroker(Listener):
     def __init__(self, rig, tls=None, session_present=lambda connection: connection > 1, grant=lambda filter, qos: qos, connack=0):
         self.session_present, self.grant, self.connack = session_present, grant, connack
         self.tls = tls
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
         self.connections = []
-        rig.Add(self)
-        threading.Thread(target=self.Accept, daemon=True).start()
-
-    def Accept(self):
-        while True:
-            try:
-                sock, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self.Serve, args=(sock,), daemon=True).start()
+        super().__init__(rig)
 
     def Serve(self, sock):
         try:
@@ -165,7 +154,7 @@ class ScriptedBroker:
         return Until(Ready, 20, f"connection {number}")
 
     def Kill(self):
-        self.listener.close()
+        super().Kill()
         for connection in self.connections:
             connection.Close()
 
