@@ -6,16 +6,10 @@
 
 #include <charconv>
 
+#include "drivers/base64.h"
+
 namespace sluice {
 namespace {
-
-std::string EncodeBase64(std::string_view text) {
-  std::string out((text.size() + 2) / 3 * 4 + 1, '\0');
-  const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()), reinterpret_cast<const unsigned char*>(text.data()),
-                                   static_cast<int>(text.size()));
-  out.resize(static_cast<std::size_t>(size));
-  return out;
-}
 
 std::optional<std::string> DecodeBase64(std::string_view text) {
   std::string out(text.size() / 4 * 3, '\0');
@@ -72,7 +66,11 @@ Result<ConnectRequest> ParseConnectRequest(std::string_view head) {
 
 std::string FormatConnectRequest(const ConnectRequest& request) {
   std::string head = "CONNECT " + request.target + " HTTP/1.1\r\nHost: " + request.target + "\r\n";
-  if (!request.user.empty()) head += "Proxy-Authorization: Basic " + EncodeBase64(request.user + ":" + request.password) + "\r\n";
+  if (!request.user.empty()) {
+    head += "Proxy-Authorization: Basic ";
+    AppendBase64(request.user + ":" + request.password, head);
+    head += "\r\n";
+  }
   return head + "\r\n";
 }
 

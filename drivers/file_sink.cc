@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "drivers/json_line.h"
+#include "drivers/cloud_event_json.h"
 #include "drivers/line_file.h"
 
 namespace sluice {
@@ -18,7 +18,8 @@ void FileSink::Open(SinkListener& listener) {
 
 void FileSink::Send(const Row& row) {
   cloud_event_.Set(row);
-  AppendJsonLine(cloud_event_, row, lines_);
+  AppendCloudEventJson(cloud_event_, row, lines_);
+  lines_ += '\n';
   seqs_.push_back(row.seq);
 }
 

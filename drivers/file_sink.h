@@ -1,11 +1,8 @@
-// The file sink: JSON Lines, one CloudEvents 1.0 object (structured mode) a line.
+// The file sink: JSON Lines, one CloudEvents 1.0 object (drivers/cloud_event_json.h) a line.
 //
 // Invariants
 //  1. kDelivered is said only after an fsync of the line.
 //  2. A torn last line (power cut, full disk) is cut before anything is appended.
-//
-// The payload: text that is valid UTF-8 is `data`, a JSON string; anything else is `data_base64`. Nothing is parsed, so every byte can be
-// had back.
 //
 // Loop thread; writing and fsync run on the thread pool, one group at a time.
 #pragma once
