@@ -46,7 +46,7 @@ std::string Stem(const std::string& path) {
 
 const std::set<std::string> kBase = {"gateway/event", "gateway/result", "gateway/ports", "config/config"};
 const std::set<std::string> kPure = {"gateway/topic",      "gateway/template", "gateway/router",      "gateway/backoff",
-                                     "gateway/settlement", "gateway/explain",  "gateway/lane_buffer", "gateway/cloud_event"};
+                                     "gateway/settlement", "gateway/explain",  "gateway/lane_buffer", "gateway/cloud_event", "gateway/endpoint"};
 
 TEST_CASE("layers: the base includes nothing but itself and the standard library") {
   for (const Source& source : AllSources()) {
@@ -110,11 +110,25 @@ TEST_CASE("layers: one outside system does not know another") {
   }
 }
 
+TEST_CASE("layers: what drivers share knows no outside system but its own: HTTP no AWS, AWS no sink") {
+  for (const Source& source : AllSources()) {
+    const bool http = StartsWith(source.path, "drivers/http_");
+    const bool aws = StartsWith(source.path, "drivers/aws_");
+    for (const std::string& own : source.own) {
+      if (http) CHECK_MESSAGE(!StartsWith(own, "drivers/aws_"), source.path, " includes ", own);
+      if (http || aws) CHECK_MESSAGE(!StartsWith(own, "drivers/kinesis"), source.path, " includes ", own);
+    }
+  }
+}
+
 TEST_CASE("layers: client libraries appear in one driver's files, and Paho in no header") {
   for (const Source& source : AllSources()) {
     for (const std::string& name : source.foreign) {
       if (StartsWith(name, "mqtt/")) CHECK_MESSAGE(source.path == "drivers/mqtt_client.cc", source.path);
       if (StartsWith(name, "librdkafka/")) CHECK_MESSAGE(StartsWith(source.path, "drivers/kafka_"), source.path);
+      if (StartsWith(name, "curl/")) {
+        CHECK_MESSAGE((StartsWith(source.path, "drivers/http_") && source.path.ends_with(".cc")), source.path);
+      }
       if (name == "sqlite3.h") CHECK_MESSAGE(source.path == "store/sqlite.cc", source.path);
     }
   }
