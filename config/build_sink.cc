@@ -4,6 +4,7 @@
 #include <charconv>
 #include <string_view>
 
+#include "config/build_kinesis.h"
 #include "config/build_source.h"
 
 namespace sluice {
@@ -128,17 +129,23 @@ SinkConfig BuildSink(const JsonMember& member, const std::string& pointer, Findi
   if (!IsName(member.key))
     findings.mistakes.push_back({member.place, pointer, "a sink's name has 1 to 32 letters, digits, `_` and `-`", {}});
   ObjectReader reader(member.value, pointer, findings);
-  std::size_t type = 0;
-  reader.Require("type", "\"kafka\" or \"file\"");
-  reader.Word("type", {"kafka", "file"}, type);
-  sink.type = type == 0 ? SinkType::kKafka : SinkType::kFile;
+  auto type = static_cast<std::size_t>(SinkType::kKafka);
+  reader.Require("type", "\"kafka\", \"kinesis\" or \"file\"");
+  reader.Word("type", {"kafka", "file", "kinesis"}, type);
+  sink.type = static_cast<SinkType>(type);
   reader.DurationOf("retry_min", milliseconds(1), hours(1), sink.retry_min);
   reader.DurationOf("retry_max", milliseconds(1), hours(24), sink.retry_max);
   if (sink.retry_max < sink.retry_min) reader.Complain("retry_max", "retry_max is less than retry_min");
-  if (sink.type == SinkType::kKafka) {
-    ReadKafka(reader, sink.kafka);
-  } else {
-    ReadFile(reader, sink.file);
+  switch (sink.type) {
+    case SinkType::kKafka:
+      ReadKafka(reader, sink.kafka);
+      break;
+    case SinkType::kFile:
+      ReadFile(reader, sink.file);
+      break;
+    case SinkType::kKinesis:
+      ReadKinesis(reader, sink.kinesis);
+      break;
   }
   return sink;
 }

@@ -66,7 +66,7 @@ struct OutboxConfig {
   Duration commit_every = std::chrono::milliseconds(100);
 };
 
-enum class SinkType { kKafka, kFile };
+enum class SinkType { kKafka, kFile, kKinesis };
 
 struct KafkaSinkConfig {
   std::vector<std::string> brokers;
@@ -83,11 +83,46 @@ struct FileSinkConfig {
   int keep_files = 8;  ///< Rotated files kept beside the current one; 0 keeps all.
 };
 
+enum class AwsAuthType {
+  kDefault,  ///< No `auth`: the environment, then the shared file, then the container.
+  kEnvironment,
+  kSharedFile,
+  kContainer,
+  kIot,
+  kStatic,
+};
+
+/// Where the keys to AWS come from.
+struct AwsAuthConfig {
+  AwsAuthType type = AwsAuthType::kDefault;
+  std::string endpoint;           ///< kIot: host[:port] of the credentials provider. kContainer: a URL, or empty: from the environment.
+  std::string role_alias;         ///< kIot
+  std::string thing_name;         ///< kIot; may be empty.
+  TlsConfig tls;                  ///< kIot: the device's certificate.
+  std::string path;               ///< kSharedFile; empty: AWS_SHARED_CREDENTIALS_FILE, or ~/.aws/credentials.
+  std::string profile;            ///< kSharedFile; empty: AWS_PROFILE, or "default".
+  std::string access_key_id;      ///< kStatic
+  std::string secret_access_key;  ///< kStatic. Secret.
+  std::string session_token;      ///< kStatic; may be empty. Secret.
+};
+
+struct KinesisSinkConfig {
+  std::string region;
+  std::string endpoint;  ///< A URL; default https://kinesis.<region>.amazonaws.com.
+  std::string stream;
+  AwsAuthConfig auth;
+  TlsConfig tls;
+  std::string proxy;  ///< "http://[user:password@]host:port", or empty. Secret in part.
+  Duration connect_timeout = std::chrono::seconds(10);
+  Duration timeout = std::chrono::seconds(30);  ///< For the answer to a call, besides the time that its bytes may take.
+};
+
 struct SinkConfig {
   std::string name;
   SinkType type = SinkType::kFile;
-  KafkaSinkConfig kafka;  ///< When type is kKafka.
-  FileSinkConfig file;    ///< When type is kFile.
+  KafkaSinkConfig kafka;      ///< When type is kKafka.
+  FileSinkConfig file;        ///< When type is kFile.
+  KinesisSinkConfig kinesis;  ///< When type is kKinesis.
   Duration retry_min = std::chrono::milliseconds(250);
   Duration retry_max = std::chrono::seconds(30);
 };
@@ -95,7 +130,7 @@ struct SinkConfig {
 /// One sink of a route.
 struct RouteTarget {
   std::string sink;
-  std::string destination;  ///< Template: Kafka topic. Default for a file sink: "".
+  std::string destination;  ///< Template: Kafka topic. Default for other sinks: "".
 };
 
 struct RouteConfig {

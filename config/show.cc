@@ -52,26 +52,75 @@ Json ShowSource(const MqttSourceConfig& source) {
   return json;
 }
 
-Json ShowSink(const SinkConfig& sink) {
+Json ShowKafka(const KafkaSinkConfig& kafka) {
   Json json;
-  if (sink.type == SinkType::kKafka) {
-    json["type"] = "kafka";
-    json["brokers"] = sink.kafka.brokers;
-    if (!sink.kafka.mechanism.empty()) {
-      json["auth"] = {{"mechanism", sink.kafka.mechanism}, {"username", sink.kafka.username}, {"password", Masked(sink.kafka.password)}};
-    }
-    if (sink.kafka.tls) json["tls"] = ShowTls(*sink.kafka.tls);
-    for (const auto& [name, value] : sink.kafka.rdkafka) {
-      const bool secret =
-          name.find("password") != std::string::npos || name.find("secret") != std::string::npos || name.find("pem") != std::string::npos;
-      json["rdkafka"][name] = secret ? kMask : value;
-    }
-  } else {
-    json["type"] = "file";
-    json["path"] = sink.file.path;
-    json["rotate_bytes"] = FormatBytes(sink.file.rotate_bytes);
-    json["keep_files"] = sink.file.keep_files;
+  json["type"] = "kafka";
+  json["brokers"] = kafka.brokers;
+  if (!kafka.mechanism.empty()) {
+    json["auth"] = {{"mechanism", kafka.mechanism}, {"username", kafka.username}, {"password", Masked(kafka.password)}};
   }
+  if (kafka.tls) json["tls"] = ShowTls(*kafka.tls);
+  for (const auto& [name, value] : kafka.rdkafka) {
+    const bool secret =
+        name.find("password") != std::string::npos || name.find("secret") != std::string::npos || name.find("pem") != std::string::npos;
+    json["rdkafka"][name] = secret ? kMask : value;
+  }
+  return json;
+}
+
+Json ShowFile(const FileSinkConfig& file) {
+  Json json;
+  json["type"] = "file";
+  json["path"] = file.path;
+  json["rotate_bytes"] = FormatBytes(file.rotate_bytes);
+  json["keep_files"] = file.keep_files;
+  return json;
+}
+
+Json ShowAwsAuth(const AwsAuthConfig& auth) {
+  static constexpr const char* kTypes[] = {"", "environment", "shared_file", "container", "iot", "static"};
+  Json json;
+  json["type"] = kTypes[static_cast<std::size_t>(auth.type)];
+  SetIfGiven(json, "endpoint", auth.endpoint);
+  SetIfGiven(json, "role_alias", auth.role_alias);
+  SetIfGiven(json, "thing_name", auth.thing_name);
+  if (auth.type == AwsAuthType::kIot) json["tls"] = ShowTls(auth.tls);
+  SetIfGiven(json, "path", auth.path);
+  SetIfGiven(json, "profile", auth.profile);
+  SetIfGiven(json, "access_key_id", auth.access_key_id);
+  if (!auth.secret_access_key.empty()) json["secret_access_key"] = kMask;
+  if (!auth.session_token.empty()) json["session_token"] = kMask;
+  return json;
+}
+
+Json ShowKinesis(const KinesisSinkConfig& kinesis) {
+  Json json;
+  json["type"] = "kinesis";
+  json["region"] = kinesis.region;
+  json["endpoint"] = kinesis.endpoint;
+  json["stream"] = kinesis.stream;
+  if (kinesis.auth.type != AwsAuthType::kDefault) json["auth"] = ShowAwsAuth(kinesis.auth);
+  json["tls"] = ShowTls(kinesis.tls);
+  if (!kinesis.proxy.empty()) json["proxy"] = kMask;
+  json["connect_timeout"] = FormatDuration(kinesis.connect_timeout);
+  json["timeout"] = FormatDuration(kinesis.timeout);
+  return json;
+}
+
+Json ShowByType(const SinkConfig& sink) {
+  switch (sink.type) {
+    case SinkType::kKafka:
+      return ShowKafka(sink.kafka);
+    case SinkType::kFile:
+      return ShowFile(sink.file);
+    case SinkType::kKinesis:
+      return ShowKinesis(sink.kinesis);
+  }
+  return {};
+}
+
+Json ShowSink(const SinkConfig& sink) {
+  Json json = ShowByType(sink);
   json["retry_min"] = FormatDuration(sink.retry_min);
   json["retry_max"] = FormatDuration(sink.retry_max);
   return json;

@@ -10,6 +10,7 @@ namespace sluice {
 namespace {
 
 constexpr long kMaxIdleConnections = 4;
+constexpr std::time_t kLatestDate = 9'000'000'000;  // In 2255: later than that nanoseconds do not count.
 
 void Append(curl_slist*& list, const std::string& line) {
   list = curl_slist_append(list, line.c_str());
@@ -128,7 +129,7 @@ void HttpClient::Exchange::OnHeader(std::string_view line) {
   if (const auto id = ValueOf(line, "x-amzn-RequestId")) answer.request_id = *id;
   if (const auto date = ValueOf(line, "Date")) {
     const std::time_t seconds = curl_getdate(std::string(*date).c_str(), nullptr);
-    if (seconds > 0) answer.date = WallTime(std::chrono::seconds(seconds));
+    if (seconds > 0 && seconds < kLatestDate) answer.date = WallTime(std::chrono::seconds(seconds));
   }
 }
 

@@ -1,7 +1,10 @@
 #include "drivers/registry.h"
 
+#include <random>
+
 #include "drivers/file_sink.h"
 #include "drivers/kafka_sink.h"
+#include "drivers/kinesis_sink.h"
 
 namespace sluice {
 
@@ -11,6 +14,8 @@ Result<std::unique_ptr<Sink>> MakeSink(const SinkConfig& config, const Identity&
       return KafkaSink::Create(config.name, config.kafka, identity, loop);
     case SinkType::kFile:
       return std::make_unique<FileSink>(config.file, identity, loop);
+    case SinkType::kKinesis:
+      return KinesisSink::Create(config.name, config.kinesis, identity, loop, std::random_device()());
   }
   return Fail(ErrorCode::kInvalid, "unknown type of sink");
 }

@@ -22,7 +22,8 @@ using Json = nlohmann::json;
 
 constexpr const char* kMinimal = R"({
   "sources": { "local": { "type": "mqtt", "url": "mqtt://127.0.0.1", "subscribe": { "plant/#": {} } } },
-  "sinks": { "cloud": { "type": "kafka", "brokers": "k:9092" }, "copy": { "type": "file", "path": "/tmp/x" } },
+  "sinks": { "cloud": { "type": "kafka", "brokers": "k:9092" }, "copy": { "type": "file", "path": "/tmp/x" },
+             "lake": { "type": "kinesis", "region": "eu-central-1", "stream": "plant-raw" } },
   "routes": [ { "name": "all", "match": "plant/#", "to": { "cloud": { "topic": "plant" } } } ]
 })";
 
@@ -164,6 +165,9 @@ TEST_CASE("config: no secret is ever shown") {
   json["sinks"]["cloud"]["auth"] = {{"mechanism", "PLAIN"}, {"username", "u"}, {"password", "canary-4"}};
   json["sinks"]["cloud"]["tls"] = {{"cert_file", "c"}, {"key_file", "k"}, {"key_password", "canary-5"}};
   json["sinks"]["cloud"]["rdkafka"] = {{"ssl.keystore.password", "canary-6"}, {"ssl.key.pem", "canary-7"}};
+  json["sinks"]["lake"]["proxy"] = "http://u:canary-8@proxy:3128";
+  json["sinks"]["lake"]["auth"] = {
+      {"type", "static"}, {"access_key_id", "AKID"}, {"secret_access_key", "canary-9"}, {"session_token", "canary-10"}};
   const LoadedConfig loaded = Load(json.dump());
   REQUIRE_MESSAGE(loaded.mistakes.empty(), AllOf(loaded.mistakes));
   CHECK(ShowConfig(loaded.config).find("canary") == std::string::npos);
@@ -171,11 +175,29 @@ TEST_CASE("config: no secret is ever shown") {
 }
 
 TEST_CASE("config: what is shown is a configuration that means the same") {
-  const LoadedConfig loaded = Load(kMinimal);
-  const std::string shown = ShowConfig(loaded.config);
-  const LoadedConfig again = Load(shown);
-  CHECK_MESSAGE(again.mistakes.empty(), AllOf(again.mistakes));
-  CHECK(ShowConfig(again.config) == shown);
+  for (const std::string& text : {std::string(kMinimal), ReadAll(Example("plant.json"))}) {
+    const LoadedConfig loaded = Load(text);
+    const std::string shown = ShowConfig(loaded.config);
+    const LoadedConfig again = Load(shown);
+    CHECK_MESSAGE(again.mistakes.empty(), AllOf(again.mistakes));
+    CHECK(ShowConfig(again.config) == shown);
+  }
+}
+
+TEST_CASE("config: a Kinesis sink finds its region's endpoint, and another one if it is given") {
+  const auto endpoint = [](const Json& sink) {
+    const LoadedConfig loaded = Load(With("/sinks/lake", sink));
+    CHECK_MESSAGE(loaded.mistakes.empty(), AllOf(loaded.mistakes));
+    return loaded.config.sinks.back().kinesis.endpoint;
+  };
+  Json sink = {{"type", "kinesis"}, {"region", "eu-central-1"}, {"stream", "s"}};
+  CHECK(endpoint(sink) == "https://kinesis.eu-central-1.amazonaws.com");
+  sink["region"] = "cn-north-1";
+  CHECK(endpoint(sink) == "https://kinesis.cn-north-1.amazonaws.com.cn");
+  for (const char* given : {"https://vpce-1.kinesis.eu-central-1.vpce.amazonaws.com", "http://127.0.0.1:4567", "http://[::1]:4567"}) {
+    sink["endpoint"] = given;
+    CHECK(endpoint(sink) == given);
+  }
 }
 
 TEST_CASE("config: what would break the promise is refused, with the reason") {
@@ -189,6 +211,15 @@ TEST_CASE("config: what would break the promise is refused, with the reason") {
                          {"/sinks/cloud/rdkafka", {{"message.timeout.ms", 5}}, "until they are delivered"},
                          {"/sinks/cloud/rdkafka", {{"enable.ssl.certificate.verification", false}}, "prove who it is"},
                          {"/sinks/cloud/brokers", "kafka", "not host:port"},
+                         {"/sinks/lake/endpoint", "http://192.168.0.1:4567", "in clear"},
+                         {"/sinks/lake/endpoint", "http://localhost.example", "in clear"},
+                         {"/sinks/lake/endpoint", "https://u:p@kinesis", "an address is written"},
+                         {"/sinks/lake/endpoint", "https://kinesis:70000", "an address is written"},
+                         {"/sinks/lake/stream", "plant/raw", "a stream's name"},
+                         {"/sinks/lake/region", "EU Central", "not a region"},
+                         {"/sinks/lake/auth", {{"type", "iot"}, {"endpoint", "https://x"}}, "without https://"},
+                         {"/sinks/lake/auth", {{"type", "iot"}, {"tls", Json::object()}}, "by its certificate"},
+                         {"/sinks/lake/auth", {{"type", "static"}}, "`secret_access_key` is missing"},
                          {"/gateway", {{"id", "a:b"}}, "gateway's id"},
                          {"/outbox", {{"max_bytes", "1MiB"}}, "a size from"},
                          {"/routes/0/to", {{"cloud", Json::object()}}, "needs a topic"},
@@ -222,6 +253,12 @@ TEST_CASE("config: the schema knows exactly the keys that the reader knows") {
       {"/definitions/kafka_sink", "/sinks/cloud", {{"type", "kafka"}, {"brokers", "k:1"}}},
       {"/definitions/kafka_sink/properties/auth", "/sinks/cloud/auth", {{"mechanism", "PLAIN"}, {"username", "u"}, {"password", "p"}}},
       {"/definitions/file_sink", "/sinks/copy", {{"type", "file"}, {"path", "p"}}},
+      {"/definitions/kinesis_sink", "/sinks/lake", {{"type", "kinesis"}, {"region", "r"}, {"stream", "s"}}},
+      {"/definitions/aws_auth_environment", "/sinks/lake/auth", {{"type", "environment"}}},
+      {"/definitions/aws_auth_shared_file", "/sinks/lake/auth", {{"type", "shared_file"}}},
+      {"/definitions/aws_auth_container", "/sinks/lake/auth", {{"type", "container"}}},
+      {"/definitions/aws_auth_iot", "/sinks/lake/auth", {{"type", "iot"}}},
+      {"/definitions/aws_auth_static", "/sinks/lake/auth", {{"type", "static"}}},
       {"/definitions/target", "/routes/0/to/cloud", {{"topic", "t"}}},
       {"/definitions/route", "/routes/0", {{"name", "n"}, {"match", "m"}, {"to", "copy"}}},
       {"/properties/gateway", "/gateway", Json::object()},

@@ -24,7 +24,8 @@ for name in sorted(os.listdir(os.path.join(CONFIG, "examples"))):
 
 plant = Read("examples/plant.json")
 for path, value in [("outbox/max_byte", "1GiB"), ("outbox/commit_every", "soon"), ("sources/local/retained", "twice"), ("sinks/cloud/type", "kafak"),
-                    ("routes/0/too", "copy"), ("sources/local/subscribe/a", {"qos": 3}), ("sinks/copy/brokers", "k:1")]:
+                    ("routes/0/too", "copy"), ("sources/local/subscribe/a", {"qos": 3}), ("sinks/copy/brokers", "k:1"),
+                    ("sinks/lake/auth/profile", "p"), ("sinks/lake/auth/type", "environment"), ("sinks/lake/stream", "a/b")]:
     bad = copy.deepcopy(plant)
     at = bad
     for token in path.split("/")[:-1]:
