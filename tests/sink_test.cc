@@ -1,53 +1,25 @@
 // The conformance suite of sinks: what every driver behind the Sink port promises, against the real thing (for Kafka, librdkafka's mock
-// cluster).
+// cluster; for Kinesis, a peer that judges each call as AWS does).
 #include <doctest/doctest.h>
 #include <librdkafka/rdkafka.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <map>
-#include <nlohmann/json.hpp>
 #include <set>
 
 #include "drivers/file_sink.h"
 #include "drivers/kafka_sink.h"
 #include "drivers/line_file.h"
+#include "tests/kinesis_outside.h"
 #include "tests/mock_kafka.h"
+#include "tests/sink_suite.h"
 #include "tests/temp_dir.h"
 
 namespace sluice {
 namespace {
 
-using Json = nlohmann::json;
 using std::chrono::milliseconds;
-
-const Identity kIdentity{"gw", "0123456789abcdef"};
-
-/// What arrived outside, in order per key.
-struct Arrived {
-  std::string id;
-  std::string key;
-  std::string payload;
-  std::map<std::string, std::string> attributes;
-};
-
-class Recorder : public SinkListener {
- public:
-  void OnVerdict(Seq seq, Verdict verdict, const std::string& reason) override {
-    CHECK(!closed);
-    CHECK_MESSAGE(!verdicts.contains(seq), "a second verdict for ", seq);
-    CHECK(reason.empty() == (verdict == Verdict::kDelivered));
-    verdicts[seq] = verdict;
-    last_reason = reason;
-  }
-  void OnVerdictsDone() override { ++groups; }
-
-  std::map<Seq, Verdict> verdicts;
-  std::string last_reason;
-  int groups = 0;
-  bool closed = false;
-};
 
 struct KafkaOutside {
   MockKafka kafka;
@@ -127,102 +99,13 @@ struct FileOutside {
   std::vector<Arrived> Read() const {
     std::vector<Arrived> arrived;
     std::ifstream file(dir.Path("out/events.jsonl"));
-    for (std::string line; std::getline(file, line);) {
-      const Json json = Json::parse(line);
-      Arrived one;
-      for (const auto& [name, value] : json.items()) one.attributes[name] = value.get<std::string>();
-      one.id = one.attributes["id"];
-      one.key = one.attributes.contains("partitionkey") ? one.attributes["partitionkey"] : one.attributes["subject"];
-      one.payload = one.attributes.contains("data") ? one.attributes["data"] : "base64:" + one.attributes["data_base64"];
-      arrived.push_back(std::move(one));
-    }
+    for (std::string line; std::getline(file, line);) arrived.push_back(ArrivedFrom(line));
     return arrived;
   }
 };
 
-Row MakeRow(Seq seq, const std::string& payload = "payload") {
-  Row row;
-  row.seq = seq;
-  row.previous = seq > 1 ? seq - 1 : 0;
-  row.source = "local";
-  row.destination = "plant";
-  row.event.topic = "plant/line-" + std::to_string(seq % 3);
-  row.event.payload = payload;
-  row.event.received = WallTime(std::chrono::nanoseconds(1'764'000'000'123'456'789));
-  return row;
-}
-
-/// A sink at work on a real loop.
-template <typename Outside>
-struct Bench {
-  Outside outside;
-  Loop loop;
-  Recorder recorder;
-  std::unique_ptr<Sink> sink = outside.Make(loop);
-
-  Bench() { sink->Open(recorder); }
-  ~Bench() {
-    if (!recorder.closed) Close();
-    sink.reset();
-  }
-  template <typename Condition>
-  void RunUntil(Condition condition) {
-    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-    const auto tick = loop.NewTimer([] {});
-    while (!condition()) {
-      REQUIRE_MESSAGE(std::chrono::steady_clock::now() < end, "not within 30 s");
-      tick->Start(milliseconds(20));
-      uv_run(loop.uv(), UV_RUN_ONCE);
-    }
-  }
-  void Send(Seq from, Seq to) {
-    for (Seq seq = from; seq <= to; ++seq) sink->Send(MakeRow(seq));
-    sink->Flush();
-  }
-  std::size_t Count(Verdict verdict) const {
-    return static_cast<std::size_t>(
-        std::count_if(recorder.verdicts.begin(), recorder.verdicts.end(), [&](const auto& v) { return v.second == verdict; }));
-  }
-  void Reset() {
-    bool ready = false;
-    sink->Reset([&] {
-      CHECK(!ready);
-      ready = true;
-    });
-    CHECK(!ready);  // Never from inside the call.
-    RunUntil([&] { return ready; });
-  }
-  void Close() {
-    bool closed = false;
-    sink->Close([&] {
-      CHECK(!closed);
-      closed = true;
-    });
-    CHECK(!closed);
-    recorder.closed = true;
-    RunUntil([&] { return closed; });
-  }
-};
-
-std::map<std::string, std::vector<std::string>> IdsByKey(const std::vector<Arrived>& arrived) {
-  std::map<std::string, std::vector<std::string>> ids;
-  for (const Arrived& one : arrived) {
-    auto& of_key = ids[one.key];
-    if (std::find(of_key.begin(), of_key.end(), one.id) == of_key.end()) of_key.push_back(one.id);
-  }
-  return ids;
-}
-
-void CheckOrder(const std::vector<Arrived>& arrived) {
-  for (const auto& [key, ids] : IdsByKey(arrived)) {
-    std::vector<Seq> seqs;
-    for (const std::string& id : ids) seqs.push_back(std::stoull(id.substr(id.rfind(':') + 1)));
-    CHECK_MESSAGE(std::is_sorted(seqs.begin(), seqs.end()), key);
-  }
-}
-
-TEST_CASE_TEMPLATE("sink: each row gets one verdict, and what is delivered is there, in order per key", Outside, KafkaOutside,
-                   FileOutside) {
+TEST_CASE_TEMPLATE("sink: each row gets one verdict, and what is delivered is there, in order per key", Outside, KafkaOutside, FileOutside,
+                   KinesisOutside) {
   Bench<Outside> bench;
   for (Seq from = 1; from < 3000; from += 100) bench.Send(from, from + 99);
   bench.RunUntil([&] { return bench.Count(Verdict::kDelivered) == 3000; });
@@ -232,7 +115,8 @@ TEST_CASE_TEMPLATE("sink: each row gets one verdict, and what is delivered is th
   CheckOrder(arrived);
 }
 
-TEST_CASE_TEMPLATE("sink: an event carries its CloudEvents attributes, and its payload untouched", Outside, KafkaOutside, FileOutside) {
+TEST_CASE_TEMPLATE("sink: an event carries its CloudEvents attributes, and its payload untouched", Outside, KafkaOutside, FileOutside,
+                   KinesisOutside) {
   Bench<Outside> bench;
   Row row = MakeRow(7, "{\"a\":\"\\u0001\x7f\n\"}");
   row.key = "k\"1";
@@ -279,7 +163,7 @@ TEST_CASE("kafka sink: content type and user properties are headers; none can pa
 }
 
 TEST_CASE_TEMPLATE("sink: while the outside is away nothing is called delivered; afterwards all arrives, in order", Outside, KafkaOutside,
-                   FileOutside) {
+                   FileOutside, KinesisOutside) {
   Bench<Outside> bench;
   bench.Send(1, 50);
   bench.RunUntil([&] { return bench.Count(Verdict::kDelivered) == 50; });
@@ -305,7 +189,7 @@ TEST_CASE_TEMPLATE("sink: while the outside is away nothing is called delivered;
 }
 
 TEST_CASE_TEMPLATE("sink: after a reset no verdict comes for what was in flight, and it can be sent again", Outside, KafkaOutside,
-                   FileOutside) {
+                   FileOutside, KinesisOutside) {
   Bench<Outside> bench;
   for (int round = 0; round < 5; ++round) {
     bench.Send(1, 500);
@@ -317,7 +201,8 @@ TEST_CASE_TEMPLATE("sink: after a reset no verdict comes for what was in flight,
   CheckOrder(bench.outside.Read());
 }
 
-TEST_CASE_TEMPLATE("sink: close comes back once, with rows in flight or none, and no verdict follows", Outside, KafkaOutside, FileOutside) {
+TEST_CASE_TEMPLATE("sink: close comes back once, with rows in flight or none, and no verdict follows", Outside, KafkaOutside, FileOutside,
+                   KinesisOutside) {
   SUBCASE("idle") {
     Bench<Outside> bench;
     bench.Close();
