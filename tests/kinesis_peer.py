@@ -91,8 +91,7 @@ class Peer:
     # ------------------------------------------------------------------------------------------------- what tests say
 
     def Do(self, what, **arguments):
-        with self.lock:
-            return getattr(self, what)(**arguments)
+        return getattr(self, what)(**arguments)
 
     def Play(self, *names):
         """One for each of the next calls, e.g. "late", "portal", "records 0.5"."""
@@ -129,6 +128,11 @@ class Peer:
         for name, value in values.items():
             assert hasattr(self, name), name
             setattr(self, name, value)
+
+    def Get(self, name):
+        """calls, throttled, keys_given."""
+        with self.lock:
+            return getattr(self, name)
 
     def LimitShard(self):
         self.shard = Shard()
