@@ -1,4 +1,4 @@
-// Signs what it reads, for a judge that knows nothing of us (tests/aws_sign_test.py): one JSON object a line in, one a line out.
+// Signs what it reads, for a judge that knows nothing of us (tests/kinesis/aws_sign_test.py): one JSON object a line in, one a line out.
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <string>

@@ -17,7 +17,7 @@ KinesisPeer::KinesisPeer() {
     dup2(to_peer[0], STDIN_FILENO);
     dup2(from_peer[1], STDOUT_FILENO);
     for (const int fd : {to_peer[0], to_peer[1], from_peer[0], from_peer[1]}) close(fd);
-    execlp("python3", "python3", "-B", SLUICE_SOURCE_DIR "/tests/kinesis_peer.py", nullptr);
+    execlp("python3", "python3", "-B", SLUICE_SOURCE_DIR "/tests/kinesis/kinesis_peer.py", nullptr);
     _exit(127);
   }
   close(to_peer[0]);

@@ -1,4 +1,4 @@
-// The scripted Kinesis (tests/kinesis_peer.py) as a child process, and as the outside system of the sink tests.
+// The scripted Kinesis (tests/kinesis/kinesis_peer.py) as a child process, and as the outside system of the sink tests.
 #pragma once
 
 #include <cstdio>

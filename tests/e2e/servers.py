@@ -85,6 +85,41 @@ class RealKafka:
         self.process.Kill()
 
 
+class Kinesalite:
+    """A server of the Kinesis API, with one stream; raises Unavailable where it cannot be had."""
+
+    class Unavailable(Exception):
+        pass
+
+    def __init__(self, rig, stream="plant", shards=2):
+        self.cache = os.path.join(os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache")), "sluice-tests", "kinesalite-3.3.3")
+        if not os.path.exists(os.path.join(self.cache, "complete")):
+            raise Kinesalite.Unavailable("no kinesalite here; tests/run --all fetches it with npm")
+        self.rig, self.stream = rig, stream
+        self.port = 0
+        rig.Add(self)
+        self.Start()
+        self.Client().create_stream(StreamName=stream, ShardCount=shards)
+        Until(lambda: self.Client().describe_stream(StreamName=stream)["StreamDescription"]["StreamStatus"] == "ACTIVE", 20, "the stream is active")
+
+    def Start(self):
+        """On the port it had before, if it had one."""
+        argv = ["node", os.path.join(ROOT, "tests", "kinesis", "start.js"), self.cache, os.path.join(self.rig.directory, "kinesalite"), str(self.port)]
+        self.process = Process("kinesalite", argv, self.rig.directory, stdin=subprocess.PIPE)
+        self.port = int(self.process.child.stdout.readline())
+        self.endpoint = f"http://127.0.0.1:{self.port}"
+
+    def Client(self):
+        """As anybody has it. Imported here: only these tests need it."""
+        import boto3
+        from botocore.config import Config
+        return boto3.client("kinesis", region_name="eu-central-1", endpoint_url=self.endpoint, aws_access_key_id="AKID",
+                            aws_secret_access_key="secret", config=Config(connect_timeout=2, read_timeout=5, retries={"max_attempts": 1}))
+
+    def Kill(self):
+        self.process.Kill()
+
+
 def WriteConfig(path, sources, sinks, routes, outbox=None, gateway="edge-1"):
     config = {"gateway": {"id": gateway}, "sources": sources, "outbox": {"path": os.path.join(os.path.dirname(path), "outbox.db"),
               "min_free_bytes": 0, **(outbox or {})}, "sinks": sinks, "routes": routes}

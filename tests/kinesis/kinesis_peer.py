@@ -24,7 +24,7 @@ import aws_judge
 REGION = "eu-central-1"
 MAX_RECORDS, MAX_CALL, MAX_RECORD = 500, 5 << 20, 1 << 20
 SKEW = 300
-DEVICE_TOKEN = "container-token"
+CONTAINER_TOKEN = "container-token"
 
 
 class Refused(Exception):
@@ -61,7 +61,7 @@ class Peer:
         self.random = random.Random(seed)
         self.taken = []        # (stream, partition key, data) in order of arrival.
         self.violations = []
-        self.under_way = set() # (stream, partition key) of calls being answered.
+        self.under_way = set() # (client, partition key) of calls being answered.
         self.plays = []        # Faults for the next calls, one each.
         self.share = 0.0       # Of records refused at random, in every call.
         self.away = False
@@ -206,9 +206,11 @@ class Peer:
             self.throttled += 1 if refused else 0
             return {"FailedRecordCount": refused, "Records": results}
 
-    def Enter(self, records):
-        """The keys of a call are under way; two calls with one key cannot keep its order."""
-        names = {(stream, key) for stream, key, _ in records}
+    def Enter(self, headers, body):
+        """The keys of a call are under way; two calls of one client with one key cannot keep its order."""
+        client = headers.get("Authorization", "").partition("/")[0]
+        records = json.loads(body)["Records"]
+        names = {(client, record["PartitionKey"]) for record in records}
         with self.lock:
             if len(names) < len(records):
                 self.violations.append("a key twice in a call")
@@ -250,13 +252,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def date_time_string(self, timestamp=None):
         return email.utils.formatdate(timestamp or self.peer.Now(), usegmt=True)
 
-    def Answer(self, status, body, content_type="application/x-amz-json-1.1", **headers):
+    def Answer(self, status, body, content_type="application/x-amz-json-1.1", headers=None):
         body = body if isinstance(body, bytes) else json.dumps(body).encode()
         self.send_response(status)
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("x-amzn-RequestId", "played")
-        for name, value in headers.items():
+        for name, value in (headers or {}).items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
@@ -267,7 +269,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
             return
         expiration = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.peer.Now() + self.peer.lifetime))
-        if self.path == "/container" and self.headers.get("Authorization") == DEVICE_TOKEN:
+        if self.path == "/container" and self.headers.get("Authorization") == CONTAINER_TOKEN:
             key_id, secret, token = self.peer.GiveKeys()
             self.Answer(200, {"AccessKeyId": key_id, "SecretAccessKey": secret, "Token": token, "Expiration": expiration})
         elif self.path == "/role-aliases/gateway/credentials" and self.headers.get("x-amzn-iot-thingname") == "press-1":
@@ -285,44 +287,41 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 self.close_connection = True
                 return
             play, _, argument = (peer.plays.pop(0) if peer.plays else "").partition(" ")
+        names = peer.Enter(self.headers, body)
         try:
             peer.CheckSignature("POST", self.headers, body)
-            records = peer.ReadCall(self.headers, body)
+            answer = self.Played(play, argument, peer.ReadCall(self.headers, body))
         except Refused as refused:
-            return self.Answer(refused.status, {"__type": "com.amazonaws.kinesis.v20131202#" + refused.name, "message": refused.message})
-        names = peer.Enter(records)
-        try:
-            if play not in ("late", "hangup"):
-                return self.PlayCall(play, argument, records)
-            peer.Take(records, 0)
+            answer = (refused.status, {"__type": "com.amazonaws.kinesis.v20131202#" + refused.name, "message": refused.message})
         finally:
-            peer.Leave(names)
-        # Taken, but nobody is told: either we hang up, or wait until the client does.
+            peer.Leave(names)  # Before the answer: what comes after it may come at once.
+        if answer:
+            return self.Answer(*answer)
         self.close_connection = True
-        if play == "late":
+        if play == "half":       # Ends before its length.
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.1\r\nContent-Length: 1000000\r\n\r\n{")
+        elif play == "late":     # Until the client has given up.
             self.connection.recv(1, socket.MSG_PEEK)
 
-    def PlayCall(self, play, argument, records):
-        if play == "error":    # error 400 NAME
+    def Played(self, play, argument, records):
+        """Status, body and type of the answer; nothing where there is to be no whole one."""
+        if play in ("late", "hangup"):  # They are taken, but nobody is told.
+            self.peer.Take(records, 0)
+            return None
+        if play == "half":
+            return None
+        if play == "error":      # error 400 NAME
             status, name = argument.split()
-            self.Answer(int(status), {"__type": name, "message": "played"})
-        elif play == "portal":
-            self.Answer(200, b"<html>Welcome! Please log in.</html>", "text/html")
-        elif play == "redirect":
-            self.Answer(302, b"", "text/html", Location=f"http://127.0.0.1:{self.peer.port}/")
-        elif play == "huge":
-            self.Answer(200, b'{"Records":[' + b" " * (8 << 20) + b"]}")
-        elif play == "half":     # Ends before its length.
-            self.send_response(200)
-            self.send_header("Content-Type", "application/x-amz-json-1.1")
-            self.send_header("Content-Length", "1000000")
-            self.end_headers()
-            self.wfile.write(b'{"FailedRecordCount":0,"Records":[')
-            self.close_connection = True
-        elif play == "body":     # body TEXT, as if from AWS
-            self.Answer(200, argument.encode())
-        else:
-            self.Answer(200, self.peer.Take(records, float(argument) if play == "records" else self.peer.share))
+            return int(status), {"__type": name, "message": "played"}
+        if play == "portal":
+            return 200, b"<html>Welcome! Please log in.</html>", "text/html"
+        if play == "redirect":
+            return 302, b"", "text/html", {"Location": f"http://127.0.0.1:{self.peer.port}/"}
+        if play == "huge":
+            return 200, b'{"Records":[' + b" " * (8 << 20) + b"]}"
+        if play == "body":       # body TEXT, as if from AWS
+            return 200, argument.encode()
+        return 200, self.peer.Take(records, float(argument) if play == "records" else self.peer.share)
 
 
 def Main():

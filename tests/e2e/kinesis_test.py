@@ -1,0 +1,218 @@
+"""Against a server of the Kinesis API, and against one that judges signatures and plays faults: the whole path, outages and deaths under load,
+and the consumers that people write."""
+
+import base64
+import contextlib
+import json
+import os
+import sqlite3
+import sys
+import threading
+import unittest
+
+from harness import ROOT, RandomSeed, Rig, Until
+from oracle import Publisher, UntilArrived
+from servers import Kinesalite, Mosquitto, Sluice
+
+sys.path.insert(0, os.path.join(ROOT, "tests", "kinesis"))
+from kinesis_peer import CONTAINER_TOKEN, Peer  # noqa: E402
+
+KEYS = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret"}
+
+
+def StartKinesis(rig):
+    try:
+        return Kinesalite(rig)
+    except Kinesalite.Unavailable as why:
+        if os.environ.get("SLUICE_REQUIRE_KINESIS"):
+            raise
+        raise unittest.SkipTest(str(why))
+
+
+def Lake(endpoint, **more):
+    return {"lake": {"type": "kinesis", "region": "eu-central-1", "endpoint": endpoint, "stream": "plant", "retry_min": "50ms",
+                     "retry_max": "500ms", "timeout": "5s", **more}}
+
+
+ROUTES = [{"name": "all", "match": "plant/#", "to": "lake"}]
+
+
+def Handler(event, context):
+    """An AWS Lambda function on a Kinesis trigger, as its documentation writes it."""
+    events = []
+    for record in event["Records"]:
+        data = base64.b64decode(record["kinesis"]["data"])
+        events.append((json.loads(data), record["kinesis"]["partitionKey"]))
+    return events
+
+
+class Trigger(threading.Thread):
+    """What AWS does in front of a Lambda function: reads each shard and calls the function with batches, again after an outage."""
+
+    def __init__(self, rig, kinesis, handler):
+        super().__init__(daemon=True)
+        self.kinesis, self.handler = kinesis, handler
+        self.lock = threading.Lock()
+        self.records = []  # As the oracle has them, in order of arrival per shard.
+        self.ended = threading.Event()
+        self.error = None
+        rig.Add(self)
+        self.start()
+
+    def run(self):
+        after = {}  # By shard, the sequence number to go on behind.
+        while not self.ended.wait(0.05):
+            try:
+                client = self.kinesis.Client()
+                for shard in client.list_shards(StreamName=self.kinesis.stream)["Shards"]:
+                    self.ReadShard(client, shard["ShardId"], after)
+            except (AssertionError, KeyError, ValueError) as error:  # What arrived is wrong; anything else is an outage.
+                self.error = error
+                return
+            except Exception:
+                continue
+
+    def ReadShard(self, client, shard, after):
+        start = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": after[shard]} if shard in after else {"ShardIteratorType": "TRIM_HORIZON"}
+        iterator = client.get_shard_iterator(StreamName=self.kinesis.stream, ShardId=shard, **start)["ShardIterator"]
+        records = client.get_records(ShardIterator=iterator)["Records"]
+        event = {"Records": [{"eventSource": "aws:kinesis", "kinesis": {"data": base64.b64encode(r["Data"]).decode(),
+                              "partitionKey": r["PartitionKey"], "sequenceNumber": r["SequenceNumber"]}} for r in records]}
+        for cloud_event, key in self.handler(event, None):
+            assert cloud_event["specversion"] == "1.0" and cloud_event["type"] == "io.sluice.mqtt.message"
+            number = json.loads(cloud_event["data"])["n"]
+            with self.lock:
+                self.records.append((number, cloud_event["id"], shard, cloud_event["subject"], cloud_event["data"], key))
+        if records:
+            after[shard] = records[-1]["SequenceNumber"]
+
+    def Kill(self):
+        self.ended.set()
+
+    def Records(self):
+        if self.error:
+            raise self.error
+        with self.lock:
+            return list(self.records)
+
+    def Numbers(self):
+        return {record[0] for record in self.Records()}
+
+
+class Real(unittest.TestCase):
+    def test_events_survive_an_outage_of_kinesis_and_the_death_of_sluice_and_arrive_in_order(self):
+        with Rig() as rig:
+            kinesis = StartKinesis(rig)
+            mosquitto = Mosquitto(rig)
+            sluice = Sluice(rig, mosquitto.port, Lake(kinesis.endpoint), routes=ROUTES)
+            sluice.Start(env=KEYS)
+            publisher = Publisher(mosquitto.port, rate=800)
+            publisher.start()
+            function = Trigger(rig, kinesis, Handler)
+            for outage in (False, True, True):
+                goal = len(publisher.Acked()) + 1000
+                Until(lambda: len(publisher.Acked()) > goal, 60, "acknowledgements")
+                if outage:
+                    kinesis.Kill()
+                    goal = len(publisher.Acked()) + 1000
+                    Until(lambda: len(publisher.Acked()) > goal, 60, "acknowledgements go on in the outage")
+                    sluice.UntilLog("delivery failed", 20)
+                    kinesis.Start()
+                sluice.Kill()
+                sluice.Start(env=KEYS)
+            publisher.Finish()
+            account = UntilArrived(publisher, function, 90)
+            account.Check()
+            self.assertEqual(sluice.Stop(), 0)
+            self.assertEqual(self.ReadPlainly(kinesis), len(function.Records()))
+
+    def ReadPlainly(self, kinesis):
+        """The plain boto3 consumer: how many records it reads, each of them an event whose data is what the sensor sent."""
+        client, count = kinesis.Client(), 0
+        for shard in client.list_shards(StreamName="plant")["Shards"]:
+            iterator = client.get_shard_iterator(StreamName="plant", ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON")["ShardIterator"]
+            while True:
+                answer = client.get_records(ShardIterator=iterator)
+                for record in answer["Records"]:
+                    self.assertIn("crc", json.loads(json.loads(record["Data"])["data"]))
+                    count += 1
+                if not answer["Records"]:
+                    break
+                iterator = answer["NextShardIterator"]
+        return count
+
+
+class PeerReader:
+    """What a scripted peer has taken, as the oracle has it."""
+
+    def __init__(self, peer):
+        self.peer = peer
+
+    def Records(self):
+        records = []
+        for _, key, data in self.peer.Taken():
+            event = json.loads(data)
+            records.append((json.loads(event["data"])["n"], event["id"], 0, event["subject"], event["data"], key))
+        return records
+
+    def Numbers(self):
+        return {record[0] for record in self.Records()}
+
+
+class Scripted(unittest.TestCase):
+    FAULTS = ["late", "hangup", "portal", "redirect", "half", "huge", "error 500 InternalFailure", "error 400 LimitExceededException",
+              "error 403 AccessDeniedException", "records 0.5", "records 1.0"]
+
+    def Start(self, rig, peer, routes=ROUTES, **publishing):
+        rig.Add(peer)
+        mosquitto = Mosquitto(rig)
+        url = f"http://127.0.0.1:{peer.port}"
+        sluice = Sluice(rig, mosquitto.port, Lake(url, timeout="500ms", auth={"type": "container", "endpoint": url + "/container"}), routes=routes)
+        sluice.Start(env={"AWS_CONTAINER_AUTHORIZATION_TOKEN": CONTAINER_TOKEN})
+        publisher = Publisher(mosquitto.port, **publishing)
+        publisher.start()
+        return sluice, publisher
+
+    def test_whatever_kinesis_and_the_net_do_nothing_is_lost_and_no_key_is_out_of_order(self):
+        random = RandomSeed()
+        with Rig() as rig:
+            peer = Peer(seed=random.random())
+            peer.Set(share=0.02)
+            sluice, publisher = self.Start(rig, peer, rate=500)
+            reader = PeerReader(peer)
+            for round_number in range(30):
+                peer.Play(random.choice(self.FAULTS))
+                if round_number % 10 == 3:
+                    peer.ExpireKeys()
+                if round_number % 10 == 6:
+                    peer.Set(clock=random.randint(-100_000, 100_000))
+                if round_number % 10 == 9:
+                    sluice.Kill()
+                    sluice.Start(env={"AWS_CONTAINER_AUTHORIZATION_TOKEN": CONTAINER_TOKEN})
+                goal = len(reader.Numbers()) + random.randint(20, 200)
+                Until(lambda: len(reader.Numbers()) > goal, 60, "delivery goes on after the fault")
+            publisher.Finish()
+            account = UntilArrived(publisher, reader, 60)
+            account.Check()
+            self.assertEqual(peer.violations, [])
+            self.assertEqual(sluice.Stop(), 0)
+
+    def test_a_record_that_kinesis_will_never_take_is_set_aside_alone_and_nothing_overtakes(self):
+        with Rig() as rig:
+            peer = Peer()
+            peer.Set(poison="\\\"n\\\":250,")
+            sluice, publisher = self.Start(rig, peer, rate=2000, count=500)
+            publisher.Finish()
+            sluice.UntilLog("set aside", 60)
+            Until(lambda: len(PeerReader(peer).Numbers()) == 499, 60, "the others arrive")
+            numbers = [number for number, *_ in PeerReader(peer).Records()]
+            for key in range(20):
+                first = list(dict.fromkeys(number for number in numbers if number % 20 == key))
+                self.assertEqual(first, [number for number in range(500) if number % 20 == key and number != 250])
+            self.assertEqual(sluice.Stop(), 0)
+            with contextlib.closing(sqlite3.connect(os.path.join(rig.directory, "outbox.db"))) as outbox:
+                self.assertEqual(outbox.execute("SELECT count(*) FROM dead_letter").fetchone()[0], 1)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
