@@ -45,8 +45,9 @@ std::string Stem(const std::string& path) {
 }
 
 const std::set<std::string> kBase = {"gateway/event", "gateway/result", "gateway/ports", "config/config"};
-const std::set<std::string> kPure = {"gateway/topic",      "gateway/template", "gateway/router",      "gateway/backoff",
-                                     "gateway/settlement", "gateway/explain",  "gateway/lane_buffer", "gateway/cloud_event", "gateway/endpoint"};
+const std::set<std::string> kPure = {"gateway/topic",       "gateway/template",    "gateway/router",
+                                     "gateway/backoff",     "gateway/settlement",  "gateway/explain",
+                                     "gateway/lane_buffer", "gateway/cloud_event", "gateway/endpoint"};
 
 TEST_CASE("layers: the base includes nothing but itself and the standard library") {
   for (const Source& source : AllSources()) {

@@ -3,10 +3,8 @@
 #pragma once
 
 #include <doctest/doctest.h>
-#include <uv.h>
 
 #include <algorithm>
-#include <chrono>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -16,6 +14,7 @@
 #include "gateway/cloud_event.h"
 #include "gateway/loop.h"
 #include "gateway/ports.h"
+#include "tests/run_until.h"
 
 namespace sluice {
 
@@ -84,13 +83,7 @@ struct Bench {
   }
   template <typename Condition>
   void RunUntil(Condition condition) {
-    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-    const auto tick = loop.NewTimer([] {});
-    while (!condition()) {
-      REQUIRE_MESSAGE(std::chrono::steady_clock::now() < end, "not within 30 s");
-      tick->Start(std::chrono::milliseconds(20));
-      uv_run(loop.uv(), UV_RUN_ONCE);
-    }
+    sluice::RunUntil(loop, condition);
   }
   void Send(Seq from, Seq to) {
     for (Seq seq = from; seq <= to; ++seq) sink->Send(MakeRow(seq));

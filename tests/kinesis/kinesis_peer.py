@@ -12,9 +12,12 @@ import calendar
 import email.utils
 import http.server
 import json
+import os
 import random
 import re
 import socket
+import ssl
+import subprocess
 import sys
 import threading
 import time
@@ -133,6 +136,22 @@ class Peer:
         """calls, throttled, keys_given."""
         with self.lock:
             return getattr(self, name)
+
+    def ServeTls(self, directory, name):
+        """On another port, which it gives: as `name`, and only for clients that have a certificate. Makes key.pem and cert.pem for both."""
+        key, cert = os.path.join(directory, "key.pem"), os.path.join(directory, "cert.pem")
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", key, "-out", cert,
+                        "-days", "2", "-subj", "/CN=test", "-addext", f"subjectAltName={name}"], check=True, capture_output=True)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(cert, key)
+        context.load_verify_locations(cert)
+        context.verify_mode = ssl.CERT_REQUIRED
+        self.tls_server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self.server.RequestHandlerClass)
+        self.tls_server.daemon_threads = True
+        # Shaking hands is left to the connection's own thread.
+        self.tls_server.socket = context.wrap_socket(self.tls_server.socket, server_side=True, do_handshake_on_connect=False)
+        threading.Thread(target=self.tls_server.serve_forever, args=(0.05,), daemon=True).start()
+        return self.tls_server.server_address[1]
 
     def LimitShard(self):
         self.shard = Shard()
