@@ -15,7 +15,7 @@ from oracle import Publisher, UntilArrived
 from servers import Kinesalite, Mosquitto, Sluice
 
 sys.path.insert(0, os.path.join(ROOT, "tests", "kinesis"))
-from kinesis_peer import CONTAINER_TOKEN, Peer  # noqa: E402
+from kinesis_peer import CONTAINER_TOKEN, Peer, PeerReader  # noqa: E402
 
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret"}
 
@@ -140,23 +140,6 @@ class Real(unittest.TestCase):
                     break
                 iterator = answer["NextShardIterator"]
         return count
-
-
-class PeerReader:
-    """What a scripted peer has taken, as the oracle has it."""
-
-    def __init__(self, peer):
-        self.peer = peer
-
-    def Records(self):
-        records = []
-        for _, key, data in self.peer.Taken():
-            event = json.loads(data)
-            records.append((json.loads(event["data"])["n"], event["id"], 0, event["subject"], event["data"], key))
-        return records
-
-    def Numbers(self):
-        return {record[0] for record in self.Records()}
 
 
 class Scripted(unittest.TestCase):

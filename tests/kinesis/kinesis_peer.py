@@ -343,6 +343,23 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         return 200, self.peer.Take(records, float(argument) if play == "records" else self.peer.share)
 
 
+class PeerReader:
+    """What a scripted peer has taken, as the oracle has it."""
+
+    def __init__(self, peer):
+        self.peer = peer
+
+    def Records(self):
+        records = []
+        for _, key, data in self.peer.Taken():
+            event = json.loads(data)
+            records.append((json.loads(event["data"])["n"], event["id"], 0, event["subject"], event["data"], key))
+        return records
+
+    def Numbers(self):
+        return {record[0] for record in self.Records()}
+
+
 def Main():
     peer = Peer()
     print(peer.port, flush=True)
