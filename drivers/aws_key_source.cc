@@ -132,13 +132,15 @@ void AwsKeySource::AskIot() {
 
 void AwsKeySource::Ask(HttpRequest request, Result<AwsKeys> (*parse)(std::string_view, WallTime)) {
   request.max_answer = kMaxAnswer;
-  const std::string url = request.url;
-  http_.Send(std::move(request), [this, url, parse](Result<HttpAnswer> answer) {
-    if (!answer) return Take(Fail(ErrorCode::kUnavailable, url + ": " + answer.error().message));
-    if (answer->status != 200) return Take(Fail(ErrorCode::kUnavailable, url + " answers with status " + std::to_string(answer->status)));
+  // The path is not told: a container's has a part that only it should know.
+  const Result<Endpoint> endpoint = Endpoint::Parse(request.url);
+  const std::string host = endpoint ? endpoint->authority : "the endpoint";
+  http_.Send(std::move(request), [this, host, parse](Result<HttpAnswer> answer) {
+    if (!answer) return Take(Fail(ErrorCode::kUnavailable, host + ": " + answer.error().message));
+    if (answer->status != 200) return Take(Fail(ErrorCode::kUnavailable, host + " answers with status " + std::to_string(answer->status)));
     // Lifetimes are reckoned by the clock that set the expiration: ours may be wrong.
     Result<AwsKeys> keys = parse(answer->body, answer->date.value_or(std::chrono::system_clock::now()));
-    if (!keys) return Take(Fail(ErrorCode::kUnavailable, url + ": " + keys.error().message));
+    if (!keys) return Take(Fail(ErrorCode::kUnavailable, host + ": " + keys.error().message));
     Take(std::move(keys));
   });
 }

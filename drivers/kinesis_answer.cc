@@ -30,11 +30,10 @@ std::string TextOf(const Json& object, const char* name) {
   return it != object.end() && it->is_string() ? it->get<std::string>() : "";
 }
 
-std::string OneLine(std::string text) {
-  std::replace_if(
-      text.begin(), text.end(), [](unsigned char c) { return c < 0x20; }, ' ');
-  if (text.size() > kMaxReason) text.resize(kMaxReason);
-  return text;
+// The first line: after it AWS repeats what was to be signed, a session's token included.
+std::string OneLine(const std::string& text) {
+  const auto end = std::find_if(text.begin(), text.end(), [](unsigned char c) { return c < 0x20; });
+  return text.substr(0, std::min(static_cast<std::size_t>(end - text.begin()), kMaxReason));
 }
 
 KinesisFailure Failed(const HttpAnswer& answer, const std::string& what) {

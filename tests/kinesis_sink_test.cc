@@ -152,13 +152,29 @@ TEST_CASE("kinesis sink: when a failure is told no other call is under way, so t
   KinesisBench bench;
   bench.Send(1, 1);
   bench.RunUntil([&] { return bench.Count(Verdict::kDelivered) == 1; });
-  bench.outside.peer.Play({"error 500 InternalFailure"});
-  for (Seq seq = 2; seq <= 5; ++seq) {  // A call each.
+  bench.outside.peer.Play({"hold", "error 500 InternalFailure"});
+  for (Seq seq = 2; seq <= 3; ++seq) {  // A call each.
     bench.sink->Send(KeyedRow(seq, "key-" + std::to_string(seq)));
     bench.sink->Flush();
   }
+  const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(300);
+  bench.RunUntil([&] { return std::chrono::steady_clock::now() > end; });
+  CHECK(bench.Count(Verdict::kRetry) == 0);  // The other call has arrived, but its answer has not.
+  bench.outside.peer.Tell("Release");
   bench.RunUntil([&] { return bench.Count(Verdict::kRetry) == 1; });
-  CHECK(bench.outside.Read().size() == bench.Count(Verdict::kDelivered));
+  CHECK(bench.Count(Verdict::kDelivered) == 2);
+  CHECK(bench.outside.Read().size() == 2);
+}
+
+TEST_CASE("kinesis sink: a refused signature is told without the session's token, which AWS repeats in its answer") {
+  KinesisBench bench;
+  bench.outside.config.auth.secret_access_key = "wrong";
+  bench.sink = bench.outside.Make(bench.loop);
+  bench.sink->Open(bench.recorder);
+  bench.Send(1, 1);
+  bench.RunUntil([&] { return bench.Count(Verdict::kRetry) == 1; });
+  CHECK(bench.recorder.last_reason.find("SignatureDoesNotMatch: It does not match.") != std::string::npos);
+  CHECK(bench.recorder.last_reason.find("token-1") == std::string::npos);
 }
 
 TEST_CASE("kinesis sink: rows go to the streams that they name, each in calls of its own") {

@@ -7,3 +7,4 @@ target_compile_definitions(kinesis_outside PRIVATE SLUICE_SOURCE_DIR="${PROJECT_
 target_link_libraries(kinesis_outside PUBLIC sluice_drivers sluice_core nlohmann_json::nlohmann_json doctest::doctest)
 sluice_test(sink quick 240 sink_test.cc LIBS mock_kafka_lib kinesis_outside sluice_drivers sluice_core sluice_failpoint_none)
 sluice_test(kinesis_sink quick 240 kinesis_sink_test.cc LIBS kinesis_outside sluice_drivers sluice_core sluice_failpoint_none)
+sluice_test(kinesis_queue unit 60 kinesis_queue_test.cc LIBS sluice_drivers sluice_core sluice_failpoint_none)

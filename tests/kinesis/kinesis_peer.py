@@ -74,6 +74,7 @@ class Peer:
         self.calls = self.throttled = self.keys_given = 0
         self.keys = {}         # Access key id: (secret, token), those that are good.
         self.lifetime = 3600
+        self.released = threading.Event()  # What answers held back by "hold" wait for.
         self.connections = set()
         self.GiveKeys()
         peer = self
@@ -118,6 +119,9 @@ class Peer:
         """Those given so far are good no more; whoever asks for keys gets new ones."""
         with self.lock:
             self.keys = {}
+
+    def Release(self):
+        self.released.set()
 
     def GiveKeys(self):
         with self.lock:
@@ -185,7 +189,7 @@ class Peer:
         with self.lock:  # The judge's time is one for all.
             wanted = aws_judge.Authorization(method, headers["Host"], [], given, body, (key_id, secret, token), region, service, seconds)
         if wanted != headers["Authorization"]:
-            raise Refused(403, "SignatureDoesNotMatch")
+            raise Refused(403, "SignatureDoesNotMatch", "It does not match.\n\nThe Canonical String should have been\n'x-amz-security-token:" + token)
 
     def ReadCall(self, headers, body):
         if headers.get("X-Amz-Target") != "Kinesis_20131202.PutRecords" or headers.get("Content-Type") != "application/x-amz-json-1.1":
@@ -329,6 +333,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             return None
         if play == "half":
             return None
+        if play == "hold":       # They are taken; the answer waits for Release.
+            answer = self.peer.Take(records, 0)
+            self.peer.released.wait(20)
+            return 200, answer
         if play == "error":      # error 400 NAME
             status, name = argument.split()
             return int(status), {"__type": name, "message": "played"}
