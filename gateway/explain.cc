@@ -30,7 +30,11 @@ std::string ExplainSources(const Config& config, const std::string& topic, std::
 std::string ExplainTarget(const Config& config, const Routed& routed, const std::string& topic) {
   const SinkConfig& sink = config.sinks[routed.sink];
   std::string text = sink.name;
-  if (!routed.destination.empty()) text += ", topic " + routed.destination;
+  if (sink.type == SinkType::kKinesis) {
+    text += ", stream " + (routed.destination.empty() ? sink.kinesis.stream : routed.destination);
+  } else if (!routed.destination.empty()) {
+    text += ", topic " + routed.destination;
+  }
   return Line("to", text + ", key " + (routed.key ? *routed.key : topic));
 }
 

@@ -169,6 +169,17 @@ TEST_CASE("explain: says who subscribes, which routes take the event, and where 
   CHECK(!Explain(config, ""));
 }
 
+TEST_CASE("explain: an event for Kinesis goes to the configured stream, unless the route names another") {
+  Config config = MakeConfig({RouteConfig{.name = "raw", .match = {"#"}, .except = {}, .key = "", .to = {{"lake", ""}}}});
+  SinkConfig& lake = config.sinks.emplace_back();
+  lake.name = "lake";
+  lake.type = SinkType::kKinesis;
+  lake.kinesis.stream = "raw";
+  CHECK(Explain(config, "a")->find("to      lake, stream raw, key a") != std::string::npos);
+  config.routes[0].to[0].destination = "other";
+  CHECK(Explain(config, "a")->find("to      lake, stream other, key a") != std::string::npos);
+}
+
 RouteConfig MakeRoute(std::vector<std::string> match, std::vector<RouteTarget> to, std::string key = "", bool go_on = false) {
   return {.name = "r", .match = std::move(match), .except = {}, .key = std::move(key), .to = std::move(to), .continue_after = go_on};
 }
