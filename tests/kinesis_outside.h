@@ -45,7 +45,7 @@ struct KinesisOutside {
     config.region = "eu-central-1";
     config.endpoint = peer.Url();
     config.stream = "plant";
-    config.timeout = std::chrono::milliseconds(2'000);
+    config.timeout = std::chrono::seconds(20);
     config.auth = {AwsAuthType::kStatic, "", "", "", {}, "", "", "AKID000000000001", "secret-1", "token-1"};
   }
   std::unique_ptr<Sink> Make(Loop& on) const { return std::move(*KinesisSink::Create("lake", config, kIdentity, on, 1)); }

@@ -5,16 +5,15 @@ import contextlib
 import json
 import os
 import re
-import select
 import socket
 import threading
 import time
 import unittest
 
-from harness import Listener, PeakRss, Rig, Strace, Until
+from harness import PeakRss, Rig, Strace, Until
 from oracle import FileReader
 from scripted_broker import PUBACK, PUBCOMP, PUBREC, ScriptedBroker, TestCa
-from servers import Counters, Sluice
+from servers import Counters, Proxy, Sluice
 
 HELD = 0.4  # Seconds that each fsync is made to take.
 
@@ -195,41 +194,6 @@ class Gate(unittest.TestCase):
             rss = PeakRss(sluice.Pid())
             print(f"peak RSS {rss:.0f} MiB for {count * len(payload) >> 20} MiB of events")
             self.assertLess(rss, 64)
-
-
-class Proxy(Listener):
-    """An operator's HTTP proxy: CONNECT, Basic credentials."""
-
-    def __init__(self, rig, credentials):
-        self.expected = b"Basic " + base64.b64encode(credentials)
-        self.targets = []
-        self.refused = 0
-        super().__init__(rig)
-
-    def Serve(self, client):
-        with client:
-            head = b""
-            while b"\r\n\r\n" not in head:
-                data = client.recv(1000)
-                if not data:
-                    return
-                head += data
-            if self.expected not in head:
-                self.refused += 1
-                client.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")
-                return
-            target = head.split()[1].decode()
-            self.targets.append(target)
-            host, port = target.rsplit(":", 1)
-            with socket.create_connection((host, int(port)), 5) as broker:
-                client.sendall(b"HTTP/1.1 200 Connection established\r\nVia: test\r\n\r\n")
-                with contextlib.suppress(OSError):
-                    while True:
-                        for s in select.select([client, broker], [], [])[0]:
-                            data = s.recv(65536)
-                            if not data:
-                                return
-                            (broker if s is client else client).sendall(data)
 
 
 class OnTheWay(unittest.TestCase):

@@ -12,7 +12,7 @@ import unittest
 
 from harness import ROOT, RandomSeed, Rig, Until
 from oracle import Publisher, UntilArrived
-from servers import Kinesalite, Mosquitto, Sluice
+from servers import Kinesalite, Mosquitto, Proxy, Sluice
 
 sys.path.insert(0, os.path.join(ROOT, "tests", "kinesis"))
 from kinesis_peer import CONTAINER_TOKEN, Peer, PeerReader  # noqa: E402
@@ -146,11 +146,11 @@ class Scripted(unittest.TestCase):
     FAULTS = ["late", "hangup", "portal", "redirect", "half", "huge", "error 500 InternalFailure", "error 400 LimitExceededException",
               "error 403 AccessDeniedException", "records 0.5", "records 1.0"]
 
-    def Start(self, rig, peer, routes=ROUTES, **publishing):
-        rig.Add(peer)
+    def Start(self, rig, peer, lake=None, **publishing):
         mosquitto = Mosquitto(rig)
         url = f"http://127.0.0.1:{peer.port}"
-        sluice = Sluice(rig, mosquitto.port, Lake(url, timeout="500ms", auth={"type": "container", "endpoint": url + "/container"}), routes=routes)
+        lake = lake or Lake(url, timeout="500ms", auth={"type": "container", "endpoint": url + "/container"})
+        sluice = Sluice(rig, mosquitto.port, lake, routes=ROUTES)
         sluice.Start(env={"AWS_CONTAINER_AUTHORIZATION_TOKEN": CONTAINER_TOKEN})
         publisher = Publisher(mosquitto.port, **publishing)
         publisher.start()
@@ -159,7 +159,7 @@ class Scripted(unittest.TestCase):
     def test_whatever_kinesis_and_the_net_do_nothing_is_lost_and_no_key_is_out_of_order(self):
         random = RandomSeed()
         with Rig() as rig:
-            peer = Peer(seed=random.random())
+            peer = rig.Add(Peer(seed=random.random()))
             peer.Set(share=0.02)
             sluice, publisher = self.Start(rig, peer, rate=500)
             reader = PeerReader(peer)
@@ -180,9 +180,25 @@ class Scripted(unittest.TestCase):
             self.assertEqual(peer.violations, [])
             self.assertEqual(sluice.Stop(), 0)
 
+    def test_a_device_delivers_over_tls_through_a_proxy_with_keys_for_its_certificate(self):
+        with Rig() as rig:
+            peer = rig.Add(Peer())
+            port = peer.ServeTls(rig.directory, "IP:127.0.0.1")
+            proxy = Proxy(rig, b"gw:canary")
+            cert, key = os.path.join(rig.directory, "cert.pem"), os.path.join(rig.directory, "key.pem")
+            tls = {"ca_file": cert, "cert_file": cert, "key_file": key}
+            iot = {"type": "iot", "endpoint": f"127.0.0.1:{port}", "role_alias": "gateway", "thing_name": "press-1", "tls": tls}
+            lake = Lake(f"https://127.0.0.1:{port}", tls=tls, auth=iot, proxy=f"http://gw:canary@127.0.0.1:{proxy.port}")
+            sluice, publisher = self.Start(rig, peer, lake, rate=1000, count=1000)
+            publisher.Finish()
+            UntilArrived(publisher, PeerReader(peer), 60).Check()
+            self.assertEqual(set(proxy.targets), {f"127.0.0.1:{port}"})
+            self.assertNotIn("canary", sluice.process.Log())
+            self.assertEqual(sluice.Stop(), 0)
+
     def test_a_record_that_kinesis_will_never_take_is_set_aside_alone_and_nothing_overtakes(self):
         with Rig() as rig:
-            peer = Peer()
+            peer = rig.Add(Peer())
             peer.Set(poison="\\\"n\\\":250,")
             sluice, publisher = self.Start(rig, peer, rate=2000, count=500)
             publisher.Finish()

@@ -1,14 +1,16 @@
 """The servers around Sluice, and Sluice itself: started, killed and started again."""
 
+import base64
 import contextlib
 import json
 import os
+import select
 import shutil
 import socket
 import sqlite3
 import subprocess
 
-from harness import BUILD, ROOT, FreePort, Process, Until
+from harness import BUILD, ROOT, FreePort, Listener, Process, Until
 
 
 class Mosquitto:
@@ -118,6 +120,41 @@ class Kinesalite:
 
     def Kill(self):
         self.process.Kill()
+
+
+class Proxy(Listener):
+    """An operator's HTTP proxy: CONNECT, Basic credentials."""
+
+    def __init__(self, rig, credentials):
+        self.expected = b"Basic " + base64.b64encode(credentials)
+        self.targets = []
+        self.refused = 0
+        super().__init__(rig)
+
+    def Serve(self, client):
+        with client:
+            head = b""
+            while b"\r\n\r\n" not in head:
+                data = client.recv(1000)
+                if not data:
+                    return
+                head += data
+            if self.expected not in head:
+                self.refused += 1
+                client.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")
+                return
+            target = head.split()[1].decode()
+            self.targets.append(target)
+            host, port = target.rsplit(":", 1)
+            with socket.create_connection((host, int(port)), 5) as broker:
+                client.sendall(b"HTTP/1.1 200 Connection established\r\nVia: test\r\n\r\n")
+                with contextlib.suppress(OSError):
+                    while True:
+                        for s in select.select([client, broker], [], [])[0]:
+                            data = s.recv(65536)
+                            if not data:
+                                return
+                            (broker if s is client else client).sendall(data)
 
 
 def WriteConfig(path, sources, sinks, routes, outbox=None, gateway="edge-1"):
