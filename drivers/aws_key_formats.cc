@@ -6,6 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "drivers/json_member.h"
+
 namespace sluice {
 namespace {
 
@@ -21,11 +23,6 @@ struct Names {
   const char* token;
   const char* expiration;
 };
-
-std::string TextOf(const Json& object, const char* name) {
-  const auto it = object.find(name);
-  return it != object.end() && it->is_string() ? it->get<std::string>() : "";
-}
 
 // Seconds since 1970 of an RFC 3339 time in UTC, as AWS writes it; fractions do not matter here.
 std::optional<seconds> ParseTime(const std::string& text) {

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <utility>
 
+#include "drivers/json_member.h"
+
 namespace sluice {
 namespace {
 
@@ -23,11 +25,6 @@ constexpr std::string_view kKeys[] = {"ExpiredToken",         "ExpiredTokenExcep
 template <std::size_t N>
 bool IsOneOf(std::string_view word, const std::string_view (&words)[N]) {
   return std::find(std::begin(words), std::end(words), word) != std::end(words);
-}
-
-std::string TextOf(const Json& object, const char* name) {
-  const auto it = object.find(name);
-  return it != object.end() && it->is_string() ? it->get<std::string>() : "";
 }
 
 // The first line: after it AWS repeats what was to be signed, a session's token included.
