@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "drivers/aws_signature.h"
 #include "drivers/cloud_event_json.h"
 #include "drivers/kinesis_request.h"
 #include "gateway/log.h"
@@ -12,37 +11,28 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr const char* kService = "kinesis";
 constexpr std::size_t kMaxCalls = 4;
-constexpr std::size_t kSlowestLink = 8u << 10;  // Bytes a second; on a slower one calls would never end in time.
 // A shard's allowance is counted by the second.
 constexpr milliseconds kRecordRetryMin{100};
 constexpr milliseconds kRecordRetryMax{1'000};
 constexpr std::chrono::minutes kTellEvery{1};
 
-WallTime SystemNow() {
-  return std::chrono::system_clock::now();
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Sink>> KinesisSink::Create(const std::string& name, const KinesisSinkConfig& config, const Identity& identity,
                                                   Loop& loop, std::uint64_t seed) {
-  Result<Endpoint> endpoint = Endpoint::Parse(config.endpoint);
-  if (!endpoint) return tl::unexpected<Error>(endpoint.error());
-  return std::unique_ptr<Sink>(new KinesisSink(name, config, std::move(*endpoint), identity, loop, seed));
+  Result<std::unique_ptr<KinesisApi>> api = KinesisApi::Create(name, config, loop, seed);
+  if (!api) return tl::unexpected<Error>(api.error());
+  return std::unique_ptr<Sink>(new KinesisSink(name, config.stream, std::move(*api), identity, loop, seed));
 }
 
-KinesisSink::KinesisSink(const std::string& name, const KinesisSinkConfig& config, Endpoint endpoint, const Identity& identity, Loop& loop,
-                         std::uint64_t seed)
+KinesisSink::KinesisSink(const std::string& name, const std::string& stream, std::unique_ptr<KinesisApi> api, const Identity& identity,
+                         Loop& loop, std::uint64_t seed)
     : name_(name),
-      config_(config),
-      endpoint_(std::move(endpoint)),
+      stream_(stream),
       cloud_event_(identity),
       loop_(loop),
-      key_source_(config_.auth, config_.proxy, loop),
-      credentials_([this](AwsKeySource::Done done) { key_source_.Fetch(std::move(done)); }, loop, seed),
-      http_(loop),
+      api_(std::move(api)),
       tell_timer_(loop.NewTimer([this] {
         if (TellRefusals()) listener_->OnVerdictsDone();
       })),
@@ -58,7 +48,7 @@ void KinesisSink::Open(SinkListener& listener) {
 
 void KinesisSink::Send(const Row& row) {
   cloud_event_.Set(row);
-  KinesisRecord record{row.seq, row.destination.empty() ? config_.stream : row.destination, {}};
+  KinesisRecord record{row.seq, row.destination.empty() ? stream_ : row.destination, {}};
   AppendCloudEventJson(cloud_event_, row, record.data);
   const std::string partition_key = PartitionKeyOf(row.Key());
   const std::size_t size = record.data.size() + partition_key.size();
@@ -74,8 +64,8 @@ void KinesisSink::Flush() {
 
 void KinesisSink::Pump() {
   while (!stopped_ && !renewing_ && calls_ < kMaxCalls && queue_.HasReady()) {
-    if (const AwsKeys* keys = credentials_.Current()) {
-      StartCall(*keys);
+    if (api_->HasKeys()) {
+      StartCall();
     } else {
       RenewKeys();
     }
@@ -84,7 +74,7 @@ void KinesisSink::Pump() {
 
 void KinesisSink::RenewKeys() {
   renewing_ = true;
-  credentials_.Renew([this](const Result<void>& renewed) {
+  api_->RenewKeys([this](const Result<void>& renewed) {
     renewing_ = false;
     if (renewed) return Pump();
     Refuse(queue_.TakeCall(), Verdict::kRetry, renewed.error().message);
@@ -92,63 +82,28 @@ void KinesisSink::RenewKeys() {
   });
 }
 
-void KinesisSink::StartCall(const AwsKeys& keys) {
+void KinesisSink::StartCall() {
   const Call call = queue_.TakeCall();
   std::size_t bytes = 0;
   for (const KinesisQueue::Line* line : call) bytes += line->FrontBytes();
   PutRecordsBody body(bytes);
   for (const KinesisQueue::Line* line : call) body.Add(line->records.front().data, line->partition_key);
   ++calls_;
-  http_.Send(MakeRequest(body.Finish(call.front()->records.front().stream), keys),
-             [this, call](const Result<HttpAnswer>& answer) { OnAnswer(call, answer); });
+  api_->PutRecords(body.Finish(call.front()->records.front().stream), call.size(),
+                   [this, call](const KinesisOutcome& outcome) { OnOutcome(call, outcome); });
 }
 
-HttpRequest KinesisSink::MakeRequest(std::string body, const AwsKeys& keys) const {
-  AwsRequest to_sign;
-  to_sign.host = endpoint_.authority;
-  to_sign.headers = {{"Content-Type", "application/x-amz-json-1.1"}, {"X-Amz-Target", "Kinesis_20131202.PutRecords"}};
-  to_sign.body = body;
-  const std::vector<Property> added = SignAwsRequest(to_sign, keys, {config_.region, kService}, clock_.Now(SystemNow()));
-  HttpRequest request;
-  request.url = endpoint_.Url() + "/";
-  request.headers = std::move(to_sign.headers);
-  request.headers.insert(request.headers.end(), added.begin(), added.end());
-  request.tls = config_.tls;
-  request.proxy = config_.proxy;
-  request.connect_limit = config_.connect_timeout;
-  request.time_limit = config_.timeout + std::chrono::seconds(body.size() / kSlowestLink);
-  request.body = std::move(body);
-  return request;
-}
-
-void KinesisSink::OnAnswer(const Call& call, const Result<HttpAnswer>& answer) {
+void KinesisSink::OnOutcome(const Call& call, const KinesisOutcome& outcome) {
   --calls_;
   bool told = false;
-  if (!answer) {
-    Refuse(call, Verdict::kRetry, answer.error().message);
+  if (outcome.failure) {
+    Refuse(call, outcome.failure->verdict, outcome.failure->reason);
   } else {
-    const KinesisOutcome outcome = ReadPutRecordsAnswer(*answer, call.size());
-    LearnFrom(*answer, outcome.failure);
-    if (outcome.failure) {
-      Refuse(call, outcome.failure->verdict, outcome.failure->reason);
-    } else {
-      told = Settle(call, outcome.errors);
-    }
+    told = Settle(call, outcome.errors);
   }
   told |= TellRefusals();
   if (told) listener_->OnVerdictsDone();
   Pump();
-}
-
-void KinesisSink::LearnFrom(const HttpAnswer& answer, const std::optional<KinesisFailure>& failure) {
-  const bool signature_refused = failure && failure->signature_refused;
-  const bool corrected = answer.date && clock_.OnDate(SystemNow(), *answer.date, signature_refused);
-  if (corrected) {
-    Log(LogLevel::kWarning, "kinesis", "the clock is not that of AWS; signing with theirs",
-        {{"sink", name_}, {"seconds", std::to_string(clock_.correction().count())}});
-  }
-  // With the wrong time the right keys are refused, too.
-  if (failure && failure->keys_refused && !(signature_refused && corrected)) credentials_.Refuse();
 }
 
 bool KinesisSink::Settle(const Call& call, const std::vector<std::string>& errors) {
@@ -187,7 +142,7 @@ bool KinesisSink::TellRefusals() {
 }
 
 void KinesisSink::Forget() {
-  http_.CancelAll();
+  api_->CancelAll();
   calls_ = 0;
   queue_.Clear();
   refusals_.clear();

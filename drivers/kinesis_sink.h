@@ -19,20 +19,15 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "config/config.h"
-#include "drivers/aws_clock.h"
-#include "drivers/aws_credentials.h"
-#include "drivers/aws_key_source.h"
-#include "drivers/http_client.h"
 #include "drivers/kinesis_answer.h"
+#include "drivers/kinesis_api.h"
 #include "drivers/kinesis_queue.h"
 #include "gateway/backoff.h"
 #include "gateway/cloud_event.h"
-#include "gateway/endpoint.h"
 #include "gateway/loop.h"
 #include "gateway/ports.h"
 
@@ -58,15 +53,12 @@ class KinesisSink : public Sink {
     std::string reason;
   };
 
-  KinesisSink(const std::string& name, const KinesisSinkConfig& config, Endpoint endpoint, const Identity& identity, Loop& loop,
+  KinesisSink(const std::string& name, const std::string& stream, std::unique_ptr<KinesisApi> api, const Identity& identity, Loop& loop,
               std::uint64_t seed);
   void Pump();
   void RenewKeys();
-  void StartCall(const AwsKeys& keys);
-  HttpRequest MakeRequest(std::string body, const AwsKeys& keys) const;
-  void OnAnswer(const Call& call, const Result<HttpAnswer>& answer);
-  /// Keys that are no good, a clock that is wrong.
-  void LearnFrom(const HttpAnswer& answer, const std::optional<KinesisFailure>& failure);
+  void StartCall();
+  void OnOutcome(const Call& call, const KinesisOutcome& outcome);
   /// True if verdicts were told.
   bool Settle(const Call& call, const std::vector<std::string>& errors);
   void TellWaiting(const std::string& error);
@@ -76,17 +68,12 @@ class KinesisSink : public Sink {
   void Forget();
 
   const std::string name_;
-  const KinesisSinkConfig config_;
-  const Endpoint endpoint_;
+  const std::string stream_;  // For rows that name none.
   CloudEvent cloud_event_;
   Loop& loop_;
   SinkListener* listener_ = nullptr;
-
-  AwsKeySource key_source_;
-  AwsCredentials credentials_;
+  const std::unique_ptr<KinesisApi> api_;
   bool renewing_ = false;
-  AwsClock clock_;
-  HttpClient http_;
 
   KinesisQueue queue_;
   std::size_t calls_ = 0;          // Under way.

@@ -58,8 +58,8 @@ class SinkListener {
 /// The way to one outside system, for one lane.
 ///
 /// Order: rows with equal keys reach the outside system in the order of Send, or not at all: after a row got kRetry or kRejected, no row
-/// with its key that was sent later and is not delivered yet may be delivered, until Reset. Retrying is the forwarder's business; only a row
-/// that the outside system refused out of a call that worked may be sent again by the sink itself, before all later rows of its key.
+/// with its key that was sent later and is not delivered yet may be delivered, until Reset. Retrying is the forwarder's business; only a
+/// row that the outside system refused out of a call that worked may be sent again by the sink itself, before all later rows of its key.
 class Sink {
  public:
   virtual ~Sink() = default;
