@@ -4,6 +4,7 @@
 
 #include "config/build_sink.h"
 #include "config/build_source.h"
+#include "config/mqtt_targets.h"
 #include "gateway/router.h"
 #include "gateway/topic.h"
 
@@ -85,12 +86,23 @@ bool CheckDestinations(ObjectReader& route, const char* key, const Config& confi
   return true;
 }
 
+void TellMqttTargets(ObjectReader& reader, const char* key, const std::vector<TargetFinding>& findings) {
+  for (const TargetFinding& finding : findings) {
+    if (finding.is_certain) {
+      reader.Complain(key, finding.message);
+    } else {
+      reader.Warn(key, finding.message);
+    }
+  }
+}
+
 void CheckRoute(ObjectReader& route, const Config& config, const RouteConfig& result) {
   if (!CheckDestinations(route, "to", config, result.to)) return;
   Config one = config;
   one.routes = {result};
   Result<Router> router = Router::Create(one);
-  if (!router) route.Complain("match", router.error().message);
+  if (!router) return route.Complain("match", router.error().message);
+  TellMqttTargets(route, "to", CheckMqttTargets(config, result.match, result.to));
 }
 
 void ReadRoute(const JsonNode& node, const std::string& pointer, Config& config, Findings& findings) {
@@ -120,7 +132,8 @@ void ReadUnrouted(ObjectReader& root, Config& config) {
   if (!CheckDestinations(root, "unrouted", config, config.unrouted)) return;
   Config only = config;
   only.routes.clear();
-  if (Result<Router> router = Router::Create(only); !router) root.Complain("unrouted", router.error().message);
+  if (Result<Router> router = Router::Create(only); !router) return root.Complain("unrouted", router.error().message);
+  TellMqttTargets(root, "unrouted", CheckMqttTargets(config, {"#"}, config.unrouted));
 }
 
 }  // namespace
@@ -138,8 +151,9 @@ Config BuildConfig(const JsonNode& node, Findings& findings) {
   root.Each("sources", [&](const JsonMember& member, const std::string& pointer) {
     config.sources.push_back(BuildSource(member, pointer, config.gateway, findings));
   });
-  root.Each("sinks",
-            [&](const JsonMember& member, const std::string& pointer) { config.sinks.push_back(BuildSink(member, pointer, findings)); });
+  root.Each("sinks", [&](const JsonMember& member, const std::string& pointer) {
+    config.sinks.push_back(BuildSink(member, pointer, config.gateway, findings));
+  });
   root.Items("routes", [&](const JsonNode& item, const std::string& pointer) { ReadRoute(item, pointer, config, findings); });
   ReadUnrouted(root, config);
   return config;

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "config/build_kinesis.h"
+#include "config/build_mqtt_sink.h"
 #include "config/build_source.h"
 
 namespace sluice {
@@ -123,15 +124,15 @@ void ReadFile(ObjectReader& reader, FileSinkConfig& file) {
 
 }  // namespace
 
-SinkConfig BuildSink(const JsonMember& member, const std::string& pointer, Findings& findings) {
+SinkConfig BuildSink(const JsonMember& member, const std::string& pointer, const GatewayConfig& gateway, Findings& findings) {
   SinkConfig sink;
   sink.name = member.key;
   if (!IsName(member.key))
     findings.mistakes.push_back({member.place, pointer, "a sink's name has 1 to 32 letters, digits, `_` and `-`", {}});
   ObjectReader reader(member.value, pointer, findings);
   auto type = static_cast<std::size_t>(SinkType::kKafka);
-  reader.Require("type", "\"kafka\", \"kinesis\" or \"file\"");
-  reader.Word("type", {"kafka", "file", "kinesis"}, type);
+  reader.Require("type", "\"kafka\", \"kinesis\", \"mqtt\" or \"file\"");
+  reader.Word("type", {"kafka", "file", "kinesis", "mqtt"}, type);
   sink.type = static_cast<SinkType>(type);
   reader.DurationOf("retry_min", milliseconds(1), hours(1), sink.retry_min);
   reader.DurationOf("retry_max", milliseconds(1), hours(24), sink.retry_max);
@@ -145,6 +146,9 @@ SinkConfig BuildSink(const JsonMember& member, const std::string& pointer, Findi
       break;
     case SinkType::kKinesis:
       ReadKinesis(reader, sink.kinesis);
+      break;
+    case SinkType::kMqtt:
+      ReadMqttSink(reader, sink.name, gateway, sink.mqtt);
       break;
   }
   return sink;

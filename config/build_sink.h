@@ -9,6 +9,6 @@
 
 namespace sluice {
 
-SinkConfig BuildSink(const JsonMember& member, const std::string& pointer, Findings& findings);
+SinkConfig BuildSink(const JsonMember& member, const std::string& pointer, const GatewayConfig& gateway, Findings& findings);
 
 }  // namespace sluice

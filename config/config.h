@@ -38,23 +38,27 @@ struct Subscription {
   int qos = 1;
 };
 
-struct MqttSourceConfig {
-  std::string name;
+/// An MQTT broker and who we are to it: what a source and a sink have in common.
+struct MqttBrokerConfig {
   std::string host;
   std::uint16_t port = 1883;     ///< Default 8883 for mqtts.
   std::optional<TlsConfig> tls;  ///< Present for mqtts.
-  std::string client_id;         ///< Default "sluice-<gateway id>-<source name>".
+  std::string client_id;         ///< Default "sluice-<gateway id>-<name of the source or sink>".
   std::string username;
   std::string password;      ///< Secret.
   std::string proxy;         ///< "http://[user:password@]host:port" on the way to the broker, or empty. Secret in part.
   int protocol_version = 5;  ///< 5, or 4 for MQTT 3.1.1.
+  Duration keepalive = std::chrono::seconds(30);
+  Duration connect_timeout = std::chrono::seconds(10);
+};
+
+struct MqttSourceConfig : MqttBrokerConfig {
+  std::string name;
   std::vector<Subscription> subscribe;
   RetainedPolicy retained = RetainedPolicy::kOnce;
-  Duration keepalive = std::chrono::seconds(30);
   Duration session_expiry = std::chrono::hours(24 * 7);
   std::uint16_t receive_maximum = 1000;  ///< 3.1.1: what the broker is assumed to allow; 20 is Mosquitto's default.
   Bytes max_payload = 1 << 20;
-  Duration connect_timeout = std::chrono::seconds(10);
   Duration reconnect_min = std::chrono::milliseconds(500);
   Duration reconnect_max = std::chrono::seconds(60);
 };
@@ -66,7 +70,7 @@ struct OutboxConfig {
   Duration commit_every = std::chrono::milliseconds(100);
 };
 
-enum class SinkType { kKafka, kFile, kKinesis };
+enum class SinkType { kKafka, kFile, kKinesis, kMqtt };
 
 struct KafkaSinkConfig {
   std::vector<std::string> brokers;
@@ -117,12 +121,18 @@ struct KinesisSinkConfig {
   Duration timeout = std::chrono::seconds(30);  ///< For the answer to a call, besides the time that its bytes may take.
 };
 
+/// Its client id is the name of one connection; each lane of the sink has one of its own and adds its class: "<client_id>-normal".
+struct MqttSinkConfig : MqttBrokerConfig {
+  Bytes max_packet = 268'435'455;  ///< Larger packets are refused without trying; the broker's own limit holds as well.
+};
+
 struct SinkConfig {
   std::string name;
   SinkType type = SinkType::kFile;
   KafkaSinkConfig kafka;      ///< When type is kKafka.
   FileSinkConfig file;        ///< When type is kFile.
   KinesisSinkConfig kinesis;  ///< When type is kKinesis.
+  MqttSinkConfig mqtt;        ///< When type is kMqtt.
   Duration retry_min = std::chrono::milliseconds(250);
   Duration retry_max = std::chrono::seconds(30);
 };
@@ -130,7 +140,7 @@ struct SinkConfig {
 /// One sink of a route.
 struct RouteTarget {
   std::string sink;
-  std::string destination;  ///< Template: Kafka topic. Default for other sinks: "".
+  std::string destination;  ///< Template: Kafka topic, MQTT topic. Empty for MQTT: the event's own; other sinks need none.
 };
 
 struct RouteConfig {

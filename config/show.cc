@@ -28,25 +28,29 @@ Json ShowTls(const TlsConfig& tls) {
   return json;
 }
 
+void ShowBroker(const MqttBrokerConfig& broker, Json& json) {
+  const std::string host = broker.host.find(':') == std::string::npos ? broker.host : "[" + broker.host + "]";
+  json["type"] = "mqtt";
+  json["url"] = (broker.tls ? "mqtts://" : "mqtt://") + host + ":" + std::to_string(broker.port);
+  if (broker.tls) json["tls"] = ShowTls(*broker.tls);
+  json["client_id"] = broker.client_id;
+  SetIfGiven(json, "username", broker.username);
+  if (!broker.password.empty()) json["password"] = kMask;
+  if (!broker.proxy.empty()) json["proxy"] = kMask;
+  json["protocol"] = broker.protocol_version == 5 ? "5" : "3.1.1";
+  json["keepalive"] = FormatDuration(broker.keepalive);
+  json["connect_timeout"] = FormatDuration(broker.connect_timeout);
+}
+
 Json ShowSource(const MqttSourceConfig& source) {
   static constexpr const char* kRetained[] = {"once", "skip", "forward"};
-  const std::string host = source.host.find(':') == std::string::npos ? source.host : "[" + source.host + "]";
   Json json;
-  json["type"] = "mqtt";
-  json["url"] = (source.tls ? "mqtts://" : "mqtt://") + host + ":" + std::to_string(source.port);
-  if (source.tls) json["tls"] = ShowTls(*source.tls);
-  json["client_id"] = source.client_id;
-  SetIfGiven(json, "username", source.username);
-  if (!source.password.empty()) json["password"] = kMask;
-  if (!source.proxy.empty()) json["proxy"] = kMask;
-  json["protocol"] = source.protocol_version == 5 ? "5" : "3.1.1";
+  ShowBroker(source, json);
   for (const Subscription& subscription : source.subscribe) json["subscribe"][subscription.filter]["qos"] = subscription.qos;
   json["retained"] = kRetained[static_cast<std::size_t>(source.retained)];
-  json["keepalive"] = FormatDuration(source.keepalive);
   json["session_expiry"] = FormatDuration(source.session_expiry);
   json["receive_maximum"] = source.receive_maximum;
   json["max_payload"] = FormatBytes(source.max_payload);
-  json["connect_timeout"] = FormatDuration(source.connect_timeout);
   json["reconnect_min"] = FormatDuration(source.reconnect_min);
   json["reconnect_max"] = FormatDuration(source.reconnect_max);
   return json;
@@ -107,6 +111,13 @@ Json ShowKinesis(const KinesisSinkConfig& kinesis) {
   return json;
 }
 
+Json ShowMqttSink(const MqttSinkConfig& mqtt) {
+  Json json;
+  ShowBroker(mqtt, json);
+  json["max_packet"] = FormatBytes(mqtt.max_packet);
+  return json;
+}
+
 Json ShowByType(const SinkConfig& sink) {
   switch (sink.type) {
     case SinkType::kKafka:
@@ -115,6 +126,8 @@ Json ShowByType(const SinkConfig& sink) {
       return ShowFile(sink.file);
     case SinkType::kKinesis:
       return ShowKinesis(sink.kinesis);
+    case SinkType::kMqtt:
+      return ShowMqttSink(sink.mqtt);
   }
   return {};
 }

@@ -68,16 +68,16 @@ AckGate::AckGate(Loop& loop, int fd, std::uint16_t port, std::string password)
   listener_.Watch(UV_READABLE, [this](int) { OnVisitor(); });
 }
 
-void AckGate::Expect(const std::string& source, GateConnection& connection) {
-  expected_[source] = &connection;
+void AckGate::Expect(const std::string& name, Joined joined) {
+  expected_[name] = std::move(joined);
 }
 
-void AckGate::Forget(const std::string& source) {
-  expected_.erase(source);
+void AckGate::Forget(const std::string& name) {
+  expected_.erase(name);
 }
 
-std::string AckGate::Authority(const std::string& source) const {
-  return source + ":" + password_ + "@127.0.0.1:" + std::to_string(port_);
+std::string AckGate::Authority(const std::string& name) const {
+  return name + ":" + password_ + "@127.0.0.1:" + std::to_string(port_);
 }
 
 void AckGate::OnVisitor() {
@@ -110,14 +110,14 @@ void AckGate::Admit(Visitors::iterator visitor) {
   if (!request) return Refuse(visitor, request.error().message);
   if (!SecretsAreEqual(request->password, password_)) return Refuse(visitor, "wrong password");
   const auto expected = expected_.find(request->user);
-  if (expected == expected_.end()) return Refuse(visitor, "no connection is expected for this source");
-  GateConnection& connection = *expected->second;
+  if (expected == expected_.end()) return Refuse(visitor, "nobody of this name is expected");
+  const Joined joined = std::move(expected->second);
   expected_.erase(expected);
   std::unique_ptr<Socket> socket = std::move(visitor->socket);
   visitors_.erase(visitor);
   constexpr std::string_view kAnswer = "HTTP/1.1 200 OK\r\n\r\n";
   socket->Send(kAnswer.data(), kAnswer.size());  // A fresh socket has room; if it is broken, the first read tells.
-  connection.Join(std::move(socket));
+  joined(std::move(socket));
 }
 
 void AckGate::Refuse(Visitors::iterator visitor, const std::string& why) {

@@ -8,40 +8,14 @@
 #include <mutex>
 #include <utility>
 
+#include "drivers/mqtt_paho.h"
+
 namespace sluice {
 namespace {
 
 constexpr std::size_t kMaxPropertyBytes = 4 * 1024;
 // Room for topic, properties and header beside the payload in the Maximum Packet Size that the broker is told.
 constexpr std::uint64_t kPacketOverhead = 128 * 1024;
-// Reason codes from here on say no.
-constexpr int kRefused = 0x80;
-
-/// The library's answer to one call.
-class Answer : public mqtt::iaction_listener {
- public:
-  std::function<void(const mqtt::token&)> succeeded;
-  std::function<void(const Error&)> failed;
-
- private:
-  void on_success(const mqtt::token& token) override {
-    if (!succeeded) return;
-    try {
-      succeeded(token);
-    } catch (const std::exception& error) {
-      // A connection that ended meanwhile has failed the token under our eyes; nothing may be thrown into C code.
-      failed({ErrorCode::kUnavailable, error.what()});
-    }
-  }
-  void on_failure(const mqtt::token& token) override {
-    if (!failed) return;
-    const int reason = static_cast<int>(token.get_reason_code());
-    if (reason >= kRefused) return failed({ErrorCode::kInvalid, MQTTReasonCode_toString(static_cast<MQTTReasonCodes>(reason))});
-    const int code = token.get_return_code();  // Above 0: the broker's, as MQTT 3.1.1 has them.
-    failed(
-        {code > 0 ? ErrorCode::kInvalid : ErrorCode::kUnavailable, mqtt::exception::error_str(code) + " (" + std::to_string(code) + ")"});
-  }
-};
 
 /// The answers to several subscriptions, told when all are there. Any thread.
 class Grants {
@@ -104,8 +78,7 @@ Event MakeEvent(const MqttSourceConfig& config, const mqtt::message& message) {
 class PahoClient : public MqttClient {
  public:
   PahoClient(const MqttSourceConfig& config, const std::string& gate, std::function<void(Event)> on_event)
-      : config_(config),
-        client_(Uri(config), config.client_id, mqtt::create_options(config.protocol_version == 5 ? MQTTVERSION_5 : MQTTVERSION_3_1_1)) {
+      : config_(config), client_(PahoUri(config), config.client_id, mqtt::create_options(PahoVersion(config))) {
     client_.set_message_callback([this, on_event = std::move(on_event)](const mqtt::const_message_ptr& message) {
       try {
         on_event(MakeEvent(config_, *message));
@@ -120,59 +93,37 @@ class PahoClient : public MqttClient {
   Result<void> Connect(std::function<void(Result<bool>)> done) override {
     connect_.succeeded = [done](const mqtt::token& token) { done(token.get_connect_response().is_session_present()); };
     connect_.failed = [done](const Error& error) { done(tl::unexpected<Error>(error)); };
-    return Call([this] { client_.connect(options_, nullptr, connect_); });
+    return CallPaho([this] { client_.connect(options_, nullptr, connect_); });
   }
 
   Result<void> Subscribe(std::function<void(Result<std::vector<int>>)> done) override {
     // One call a filter: the library's call for several crashes when they have options (Paho C++ 1.2.0).
     grants_ = std::make_unique<Grants>(config_.subscribe.size(), std::move(done));
-    subscribe_ = std::vector<Answer>(config_.subscribe.size());
+    subscribe_ = std::vector<PahoAnswer>(config_.subscribe.size());
     for (std::size_t i = 0; i < subscribe_.size(); ++i) {
       subscribe_[i].succeeded = [this, i](const mqtt::token& token) {
         const auto codes = token.get_subscribe_response().get_reason_codes();
-        grants_->Set(i, codes.empty() ? kRefused : static_cast<int>(codes.front()));
+        grants_->Set(i, codes.empty() ? kPahoRefused : static_cast<int>(codes.front()));
       };
-      subscribe_[i].failed = [this, i](const Error&) { grants_->Set(i, kRefused); };
-      if (Result<void> called = Call([&] { SendSubscribe(config_.subscribe[i], subscribe_[i]); }); !called) return called;
+      subscribe_[i].failed = [this, i](const Error&) { grants_->Set(i, kPahoRefused); };
+      if (Result<void> called = CallPaho([&] { SendSubscribe(config_.subscribe[i], subscribe_[i]); }); !called) return called;
     }
     return {};
   }
 
   void Disconnect() override {
-    (void)Call([this] { client_.disconnect(); });
+    (void)CallPaho([this] { client_.disconnect(); });
   }
 
  private:
-  static std::string Uri(const MqttSourceConfig& config) {
-    const std::string host = config.host.find(':') == std::string::npos ? config.host : "[" + config.host + "]";
-    return (config.tls ? "ssl://" : "tcp://") + host + ":" + std::to_string(config.port);
-  }
-
-  template <typename F>
-  Result<void> Call(F call) {
-    try {
-      call();
-      return {};
-    } catch (const std::exception& error) {
-      return Fail(ErrorCode::kUnavailable, error.what());
-    }
-  }
-
   void BuildOptions(const std::string& gate) {
-    options_.set_mqtt_version(config_.protocol_version == 5 ? MQTTVERSION_5 : MQTTVERSION_3_1_1);
-    options_.set_keep_alive_interval(std::chrono::duration_cast<std::chrono::seconds>(config_.keepalive));
-    options_.set_connect_timeout(std::chrono::duration_cast<std::chrono::seconds>(config_.connect_timeout));
-    if (!config_.username.empty()) options_.set_user_name(config_.username);
-    if (!config_.password.empty()) options_.set_password(config_.password);
+    SetPahoOptions(config_, gate, options_);
     if (config_.protocol_version == 5) {
       options_.set_clean_start(false);
       options_.set_properties(SessionProperties());
     } else {
       options_.set_clean_session(false);
     }
-    if (!config_.tls) return options_.set_http_proxy("http://" + gate);
-    options_.set_https_proxy("https://" + gate);
-    options_.set_ssl(TlsOptions(*config_.tls));
   }
 
   mqtt::properties SessionProperties() const {
@@ -186,18 +137,7 @@ class PahoClient : public MqttClient {
     return properties;
   }
 
-  static mqtt::ssl_options TlsOptions(const TlsConfig& tls) {
-    mqtt::ssl_options options;
-    options.set_trust_store(tls.ca_file.empty() ? "/etc/ssl/certs/ca-certificates.crt" : tls.ca_file);
-    if (!tls.cert_file.empty()) options.set_key_store(tls.cert_file);
-    if (!tls.key_file.empty()) options.set_private_key(tls.key_file);
-    if (!tls.key_password.empty()) options.set_private_key_password(tls.key_password);
-    options.set_enable_server_cert_auth(true);
-    options.set_verify(true);  // The host name too.
-    return options;
-  }
-
-  void SendSubscribe(const Subscription& subscription, Answer& answer) {
+  void SendSubscribe(const Subscription& subscription, PahoAnswer& answer) {
     if (config_.protocol_version != 5) {
       client_.subscribe(subscription.filter, subscription.qos, nullptr, answer);
       return;
@@ -211,9 +151,9 @@ class PahoClient : public MqttClient {
 
   const MqttSourceConfig& config_;
   mqtt::connect_options options_;
-  Answer connect_;
+  PahoAnswer connect_;
   std::unique_ptr<Grants> grants_;
-  std::vector<Answer> subscribe_;
+  std::vector<PahoAnswer> subscribe_;
   // Last: destroyed first, it uses the rest. No callback comes after; to disable them before would fail, by throwing, during a connect.
   mqtt::async_client client_;
 };

@@ -56,7 +56,7 @@ void MqttSource::OnDialed(Result<std::unique_ptr<Socket>> broker) {
   connection_ = inbox_.OpenConnection(config_.name);
   gate_connection_ = std::make_unique<GateConnection>(loop_, inbox_, connection_, std::move(*broker), config_.keepalive / 2,
                                                       [this](GateEnd end, const std::string& why) { OnGateEnded(end, why); });
-  gate_.Expect(config_.name, *gate_connection_);
+  gate_.Expect(config_.name, [this](std::unique_ptr<Socket> client) { gate_connection_->Join(std::move(client)); });
   timer_->Start(config_.connect_timeout);
   ConnectClient();
 }

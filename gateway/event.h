@@ -50,8 +50,9 @@ struct Row {
   Seq seq = 0;
   Seq previous = 0;                ///< Seq of the row before it in the same lane; lets a consumer prove completeness.
   std::string source;              ///< Name of the source.
-  std::string destination;         ///< Sink-specific: Kafka topic; for a file, free text.
+  std::string destination;         ///< Sink-specific: Kafka topic; MQTT topic, empty: the event's own; for a file, free text.
   std::optional<std::string> key;  ///< Ordering key; none means: the topic is the key.
+  bool retain = false;             ///< MQTT sink: published with the retain flag.
   Event event;
 
   const std::string& Key() const { return key ? *key : event.topic; }

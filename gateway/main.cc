@@ -84,7 +84,7 @@ class Daemon {
     Gateway::Parts parts{loop_, inbox_, *store_, store_->last_seq(), Lanes(), {}, MakeSources()};
     const Identity identity{config_.gateway.id, store_->outbox_id()};
     for (const SinkConfig& sink : config_.sinks) {
-      Result<std::unique_ptr<Sink>> made = MakeSink(sink, identity, loop_);
+      Result<std::unique_ptr<Sink>> made = MakeSink(sink, kNormalClass, {identity, loop_, *gate_, *control_});
       if (!made) return Fail(made.error().code, "sink " + sink.name + ": " + made.error().message);
       parts.sinks.push_back(std::move(*made));
     }

@@ -90,10 +90,15 @@ std::string TopicFilter::Plain() const {
   return plain;
 }
 
+// Begins with `$`, so that no filter with a leading wildcard matches the same topics.
+bool TopicFilter::IsReserved() const {
+  const Level& first = levels_[0];
+  return first.kind == Level::Kind::kText && !first.text.empty() && first.text[0] == '$';
+}
+
 bool TopicFilter::Overlaps(const TopicFilter& other) const {
   using Kind = Level::Kind;
-  const auto is_reserved = [](const Level& level) { return level.kind == Kind::kText && !level.text.empty() && level.text[0] == '$'; };
-  if (is_reserved(levels_[0]) != is_reserved(other.levels_[0]) && (is_reserved(levels_[0]) || is_reserved(other.levels_[0]))) return false;
+  if (IsReserved() != other.IsReserved()) return false;
   for (std::size_t i = 0;; ++i) {
     const bool ends = i >= levels_.size();
     const bool other_ends = i >= other.levels_.size();
@@ -101,6 +106,23 @@ bool TopicFilter::Overlaps(const TopicFilter& other) const {
     if (ends || other_ends) return ends && other_ends;
     const bool both_text = levels_[i].kind == Kind::kText && other.levels_[i].kind == Kind::kText;
     if (both_text && levels_[i].text != other.levels_[i].text) return false;
+  }
+}
+
+bool TopicFilter::Covers(const TopicFilter& other) const {
+  using Kind = Level::Kind;
+  if (IsReserved() != other.IsReserved()) return false;
+  for (std::size_t i = 0;; ++i) {
+    const bool ends = i >= levels_.size();
+    const bool other_ends = i >= other.levels_.size();
+    if (!ends && levels_[i].kind == Kind::kRest) return true;
+    if (ends || other_ends) return ends && other_ends;
+    if (other.levels_[i].kind == Kind::kRest) {
+      // `#` alone stands for one level at least.
+      return i == 0 && levels_.size() == 2 && levels_[0].kind != Kind::kText && levels_[1].kind == Kind::kRest;
+    }
+    if (levels_[i].kind != Kind::kText) continue;
+    if (other.levels_[i].kind != Kind::kText || levels_[i].text != other.levels_[i].text) return false;
   }
 }
 

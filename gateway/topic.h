@@ -35,12 +35,15 @@ class TopicFilter {
   std::string Plain() const;
   /// Some topic matches both.
   bool Overlaps(const TopicFilter& other) const;
+  /// Every topic that matches `other` matches this; topics that begin with `$` are not thought of where `other` begins with a wildcard.
+  bool Covers(const TopicFilter& other) const;
 
  private:
   struct Level {
     enum class Kind : unsigned char { kText, kAny, kNamed, kRest } kind;
     std::string text;
   };
+  bool IsReserved() const;
   static Result<Level> ParseLevel(std::string_view text);
 
   std::vector<Level> levels_;

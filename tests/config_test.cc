@@ -168,6 +168,7 @@ TEST_CASE("config: no secret is ever shown") {
   json["sinks"]["lake"]["proxy"] = "http://u:canary-8@proxy:3128";
   json["sinks"]["lake"]["auth"] = {
       {"type", "static"}, {"access_key_id", "AKID"}, {"secret_access_key", "canary-9"}, {"session_token", "canary-10"}};
+  json["sinks"]["andon"] = {{"type", "mqtt"}, {"url", "mqtts://b"}, {"password", "canary-11"}, {"proxy", "http://u:canary-12@proxy:3128"}};
   const LoadedConfig loaded = Load(json.dump());
   REQUIRE_MESSAGE(loaded.mistakes.empty(), AllOf(loaded.mistakes));
   CHECK(ShowConfig(loaded.config).find("canary") == std::string::npos);
@@ -175,7 +176,9 @@ TEST_CASE("config: no secret is ever shown") {
 }
 
 TEST_CASE("config: what is shown is a configuration that means the same") {
-  for (const std::string& text : {std::string(kMinimal), ReadAll(Example("plant.json"))}) {
+  const std::string mqtt =
+      With("/sinks/andon", {{"type", "mqtt"}, {"url", "mqtts://[::1]:1"}, {"protocol", "3.1.1"}, {"max_packet", "2KiB"}});
+  for (const std::string& text : {std::string(kMinimal), mqtt, ReadAll(Example("plant.json"))}) {
     const LoadedConfig loaded = Load(text);
     const std::string shown = ShowConfig(loaded.config);
     const LoadedConfig again = Load(shown);
@@ -237,6 +240,47 @@ TEST_CASE("config: what would break the promise is refused, with the reason") {
   CHECK(Find(Load(old.dump()).mistakes, "QoS 2") != nullptr);
 }
 
+TEST_CASE("config: a message that would come back from an MQTT sink into a source is a mistake; one that may, a warning") {
+  enum Expected { kFine, kWarning, kMistake };
+  struct Case {
+    const char* url;
+    const char* match;
+    const char* topic;  ///< Null: the event's own.
+    Expected expected;
+  };
+  // kMinimal's source is at 127.0.0.1:1883 and subscribes to plant/#; a second one there, to andon/graz/+.
+  for (const Case& one : {Case{"mqtt://127.0.0.1", "plant/{site}/#", "andon/all", kFine},
+                          {"mqtt://127.0.0.1", "plant/{site}/#", "plant/alarms", kMistake},
+                          {"mqtt://LOCALHOST", "plant/{site}/#", "plant/{site}/alarms", kMistake},
+                          {"mqtt://127.0.0.1", "plant/{site}/#", "andon/{site}/on", kWarning},
+                          {"mqtt://127.0.0.1", "plant/{site}/#", "andon/{gateway.id}/on", kFine},
+                          {"mqtt://127.0.0.1", "plant/{site}/#", "andon/x-{site}/on", kWarning},
+                          {"mqtt://127.0.0.1", "plant/{site}/#", "andon/{topic}", kWarning},
+                          {"mqtt://127.0.0.1", "plant/{site}/#", "copy/{topic}", kFine},
+                          {"mqtt://127.0.0.1", "plant/{site}/#", "{site}/on", kWarning},
+                          {"mqtt://127.0.0.1", "plant/{site}/#", nullptr, kMistake},
+                          {"mqtt://127.0.0.1", "plant/{site}/#", "{topic}", kMistake},
+                          {"mqtt://127.0.0.1", "$sluice/alerts/#", nullptr, kFine},
+                          {"mqtt://127.0.0.1", "plant/{site}/#", "andon/+", kMistake},
+                          {"mqtt://127.0.0.1:1884", "plant/{site}/#", "plant/alarms", kFine},
+                          {"mqtt://upstream", "plant/{site}/#", nullptr, kFine}}) {
+    Json json = Json::parse(kMinimal);
+    json["gateway"]["id"] = "edge";
+    json["sources"]["second"] = {{"type", "mqtt"}, {"url", "mqtt://localhost"}, {"subscribe", {{"andon/graz/+", Json::object()}}}};
+    json["sinks"]["andon"] = {{"type", "mqtt"}, {"url", one.url}};
+    json["routes"][0]["match"] = one.match;
+    json["routes"][0]["to"] = {{"andon", one.topic == nullptr ? Json::object() : Json{{"topic", one.topic}}}};
+    const LoadedConfig loaded = Load(json.dump());
+    const Expected found = !loaded.mistakes.empty() ? kMistake : !loaded.warnings.empty() ? kWarning : kFine;
+    CHECK_MESSAGE(found == one.expected, one.url, " ", one.match, " ", (one.topic == nullptr ? "-" : one.topic), "\n",
+                  AllOf(loaded.mistakes), AllOf(loaded.warnings));
+  }
+  CHECK(Find(Load(R"({ "sources": { "s": { "type": "mqtt", "url": "mqtt://h", "subscribe": { "a/#": {} } } },
+                       "sinks": { "m": { "type": "mqtt", "url": "mqtt://h" } }, "routes": [], "unrouted": "m" })")
+                 .mistakes,
+             "comes back") != nullptr);
+}
+
 TEST_CASE("config: the schema knows exactly the keys that the reader knows") {
   const Json schema = Json::parse(ConfigSchema());
   struct Spot {
@@ -259,6 +303,7 @@ TEST_CASE("config: the schema knows exactly the keys that the reader knows") {
       {"/definitions/aws_auth_container", "/sinks/lake/auth", {{"type", "container"}}},
       {"/definitions/aws_auth_iot", "/sinks/lake/auth", {{"type", "iot"}}},
       {"/definitions/aws_auth_static", "/sinks/lake/auth", {{"type", "static"}}},
+      {"/definitions/mqtt_sink", "/sinks/andon", {{"type", "mqtt"}, {"url", "mqtt://h"}}},
       {"/definitions/target", "/routes/0/to/cloud", {{"topic", "t"}}},
       {"/definitions/route", "/routes/0", {{"name", "n"}, {"match", "m"}, {"to", "copy"}}},
       {"/properties/gateway", "/gateway", Json::object()},

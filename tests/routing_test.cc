@@ -66,7 +66,8 @@ std::vector<std::string> SmallTopics() {
   return topics;
 }
 
-TEST_CASE("topic filter: two overlap exactly if some topic matches both") {
+// And every filter of up to three levels.
+std::vector<std::string> SmallFilters() {
   const std::string levels[] = {"a", "b", "+", "#", ""};
   std::vector<std::string> filters;
   for (const auto& x : levels) {
@@ -77,11 +78,18 @@ TEST_CASE("topic filter: two overlap exactly if some topic matches both") {
     }
   }
   std::erase_if(filters, [](const std::string& f) { return !TopicFilter::Parse(f); });
+  return filters;
+}
+
+TEST_CASE("topic filter: two overlap exactly if some topic matches both, one covers another exactly if it matches all of its topics") {
+  const std::vector<std::string> filters = SmallFilters();
   const std::vector<std::string> topics = SmallTopics();
   for (const std::string& a : filters) {
     for (const std::string& b : filters) {
       const bool some = std::any_of(topics.begin(), topics.end(), [&](const std::string& t) { return Matches(a, t) && Matches(b, t); });
       CHECK_MESSAGE(TopicFilter::Parse(a)->Overlaps(*TopicFilter::Parse(b)) == some, a, " ", b);
+      const bool all = std::all_of(topics.begin(), topics.end(), [&](const std::string& t) { return Matches(a, t) || !Matches(b, t); });
+      CHECK_MESSAGE(TopicFilter::Parse(a)->Covers(*TopicFilter::Parse(b)) == all, a, " ", b);
     }
   }
 }

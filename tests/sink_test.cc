@@ -11,8 +11,11 @@
 #include "drivers/file_sink.h"
 #include "drivers/kafka_sink.h"
 #include "drivers/line_file.h"
+#include "drivers/mqtt_sink.h"
 #include "tests/kinesis_outside.h"
 #include "tests/mock_kafka.h"
+#include "tests/mosquitto.h"
+#include "tests/mqtt_reader.h"
 #include "tests/sink_suite.h"
 #include "tests/temp_dir.h"
 
@@ -104,8 +107,55 @@ struct FileOutside {
   }
 };
 
+struct MqttOutside {
+  Mosquitto broker{"max_packet_size 1000000\n"};
+  mutable MqttReader reader{broker.port()};
+
+  struct Around {
+    explicit Around(Loop& loop) : gate(std::move(*AckGate::Open(loop))), control(loop) {}
+    std::unique_ptr<AckGate> gate;
+    MqttControl control;
+  };
+  /// The sink and what outlives it.
+  struct SinkAndAround : private Around, public MqttSink {
+    SinkAndAround(const MqttSinkConfig& config, Loop& loop)
+        : Around(loop), MqttSink("andon", "normal", config, kIdentity, *gate, control, loop) {}
+  };
+
+  std::unique_ptr<Sink> Make(Loop& on) {
+    MqttSinkConfig config;
+    config.host = "127.0.0.1";
+    config.port = broker.port();
+    config.client_id = "sluice-gw-andon";
+    return std::make_unique<SinkAndAround>(config, on);
+  }
+  void SetAway(bool away) {
+    if (away) {
+      (void)reader.Messages();  // Mosquitto forgets what it has not sent on.
+      broker.Kill();
+    } else {
+      broker.Start();
+      reader.Reconnect();
+    }
+  }
+
+  std::vector<Arrived> Read() const {
+    std::vector<Arrived> arrived;
+    for (const MqttReader::Message& message : reader.Messages()) {
+      Arrived one;
+      CHECK(message.topic == "plant");
+      for (const Property& property : message.properties) CHECK(one.attributes.emplace(property.name, property.value).second);
+      one.id = one.attributes["id"];
+      one.key = one.attributes.contains("partitionkey") ? one.attributes["partitionkey"] : one.attributes["subject"];
+      one.payload = message.payload;
+      arrived.push_back(std::move(one));
+    }
+    return arrived;
+  }
+};
+
 TEST_CASE_TEMPLATE("sink: each row gets one verdict, and what is delivered is there, in order per key", Outside, KafkaOutside, FileOutside,
-                   KinesisOutside) {
+                   KinesisOutside, MqttOutside) {
   Bench<Outside> bench;
   for (Seq from = 1; from < 3000; from += 100) bench.Send(from, from + 99);
   bench.RunUntil([&] { return bench.Count(Verdict::kDelivered) == 3000; });
@@ -116,7 +166,7 @@ TEST_CASE_TEMPLATE("sink: each row gets one verdict, and what is delivered is th
 }
 
 TEST_CASE_TEMPLATE("sink: an event carries its CloudEvents attributes, and its payload untouched", Outside, KafkaOutside, FileOutside,
-                   KinesisOutside) {
+                   KinesisOutside, MqttOutside) {
   Bench<Outside> bench;
   Row row = MakeRow(7, "{\"a\":\"\\u0001\x7f\n\"}");
   row.key = "k\"1";
@@ -163,7 +213,7 @@ TEST_CASE("kafka sink: content type and user properties are headers; none can pa
 }
 
 TEST_CASE_TEMPLATE("sink: while the outside is away nothing is called delivered; afterwards all arrives, in order", Outside, KafkaOutside,
-                   FileOutside, KinesisOutside) {
+                   FileOutside, KinesisOutside, MqttOutside) {
   Bench<Outside> bench;
   bench.Send(1, 50);
   bench.RunUntil([&] { return bench.Count(Verdict::kDelivered) == 50; });
@@ -189,7 +239,7 @@ TEST_CASE_TEMPLATE("sink: while the outside is away nothing is called delivered;
 }
 
 TEST_CASE_TEMPLATE("sink: after a reset no verdict comes for what was in flight, and it can be sent again", Outside, KafkaOutside,
-                   FileOutside, KinesisOutside) {
+                   FileOutside, KinesisOutside, MqttOutside) {
   Bench<Outside> bench;
   for (int round = 0; round < 5; ++round) {
     bench.Send(1, 500);
@@ -202,7 +252,7 @@ TEST_CASE_TEMPLATE("sink: after a reset no verdict comes for what was in flight,
 }
 
 TEST_CASE_TEMPLATE("sink: close comes back once, with rows in flight or none, and no verdict follows", Outside, KafkaOutside, FileOutside,
-                   KinesisOutside) {
+                   KinesisOutside, MqttOutside) {
   SUBCASE("idle") {
     Bench<Outside> bench;
     bench.Close();
@@ -264,6 +314,74 @@ TEST_CASE("kafka sink: after a refusal nothing of the same key that was sent lat
                               return v.second == Verdict::kRejected;
                             })->first;
   for (const auto& [seq, verdict] : bench.recorder.verdicts) CHECK((seq < first_refused || verdict != Verdict::kDelivered));
+}
+
+TEST_CASE("mqtt sink: what the broker can never take is rejected without a try, and the rest arrives") {
+  Bench<MqttOutside> bench;
+  Row row = MakeRow(1, std::string(1'000'000, 'x'));
+  bench.sink->Send(row);
+  for (const char* topic : {"a/+/b", "a/#"}) {
+    row = MakeRow(row.seq + 1);
+    row.key = topic;
+    row.destination = topic;
+    bench.sink->Send(row);
+  }
+  row = MakeRow(4);
+  row.destination = std::string(65'536, 't');
+  row.key = "long";
+  bench.sink->Send(row);
+  row = MakeRow(5, std::string(900'000, 'x'));
+  bench.sink->Send(row);
+  bench.sink->Flush();
+  CHECK(bench.recorder.verdicts.empty());
+  bench.RunUntil([&] { return bench.recorder.verdicts.size() == 5; });
+  CHECK(bench.Count(Verdict::kRejected) == 4);
+  CHECK(bench.recorder.verdicts[5] == Verdict::kDelivered);
+}
+
+TEST_CASE("mqtt sink: content type, user properties, expiry and bytes are carried; none can pass for an attribute of ours") {
+  Bench<MqttOutside> bench;
+  Row row = MakeRow(1, std::string("\0\xff", 2));
+  row.event.content_type = "application/cbor";
+  row.event.received = std::chrono::system_clock::now();
+  row.event.expiry = std::chrono::seconds(600);
+  row.event.properties = {{"trace", "x"}, {"id", "forged"}, {"datacontenttype", "forged"}};
+  bench.sink->Send(row);
+  bench.sink->Flush();
+  bench.RunUntil([&] { return bench.Count(Verdict::kDelivered) == 1; });
+  const std::vector<MqttReader::Message> arrived = bench.outside.reader.Messages();
+  REQUIRE(arrived.size() == 1);
+  CHECK(arrived[0].payload == row.event.payload);
+  CHECK(arrived[0].content_type == "application/cbor");
+  CHECK(arrived[0].expiry > 0);
+  CHECK(arrived[0].expiry <= 600);
+  const auto& properties = arrived[0].properties;
+  CHECK(std::count(properties.begin(), properties.end(), Property{"trace", "x"}) == 1);
+  CHECK(std::count(properties.begin(), properties.end(), Property{"id", "gw:0123456789abcdef:1"}) == 1);
+  CHECK(std::none_of(properties.begin(), properties.end(), [](const Property& p) { return p.value == "forged"; }));
+}
+
+TEST_CASE("mqtt sink: when the connection ends, every row without an answer is to be retried, once") {
+  Bench<MqttOutside> bench;
+  bench.Send(1, 1);
+  bench.RunUntil([&] { return bench.Count(Verdict::kDelivered) == 1; });
+  bench.Send(2, 2000);
+  bench.outside.SetAway(true);
+  bench.RunUntil([&] { return bench.recorder.verdicts.size() == 2000; });
+  CHECK(bench.Count(Verdict::kDelivered) + bench.Count(Verdict::kRetry) == 2000);
+  bench.outside.SetAway(false);
+  std::vector<Seq> again;
+  for (const auto& [seq, verdict] : bench.recorder.verdicts) {
+    if (verdict != Verdict::kDelivered) again.push_back(seq);
+  }
+  bench.Reset();
+  for (Seq seq : again) {
+    bench.recorder.verdicts.erase(seq);
+    bench.sink->Send(MakeRow(seq));
+  }
+  bench.sink->Flush();
+  bench.RunUntil([&] { return bench.Count(Verdict::kDelivered) == 2000; });
+  CheckOrder(bench.outside.Read());
 }
 
 TEST_CASE("file sink: a payload that is not UTF-8 is data_base64") {

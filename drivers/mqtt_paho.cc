@@ -1,0 +1,57 @@
+#include "drivers/mqtt_paho.h"
+
+namespace sluice {
+namespace {
+
+mqtt::ssl_options TlsOptions(const TlsConfig& tls) {
+  mqtt::ssl_options options;
+  options.set_trust_store(tls.ca_file.empty() ? "/etc/ssl/certs/ca-certificates.crt" : tls.ca_file);
+  if (!tls.cert_file.empty()) options.set_key_store(tls.cert_file);
+  if (!tls.key_file.empty()) options.set_private_key(tls.key_file);
+  if (!tls.key_password.empty()) options.set_private_key_password(tls.key_password);
+  options.set_enable_server_cert_auth(true);
+  options.set_verify(true);  // The host name too.
+  return options;
+}
+
+}  // namespace
+
+std::string PahoUri(const MqttBrokerConfig& config) {
+  const std::string host = config.host.find(':') == std::string::npos ? config.host : "[" + config.host + "]";
+  return (config.tls ? "ssl://" : "tcp://") + host + ":" + std::to_string(config.port);
+}
+
+int PahoVersion(const MqttBrokerConfig& config) {
+  return config.protocol_version == 5 ? MQTTVERSION_5 : MQTTVERSION_3_1_1;
+}
+
+void SetPahoOptions(const MqttBrokerConfig& config, const std::string& gate, mqtt::connect_options& options) {
+  options.set_mqtt_version(PahoVersion(config));
+  options.set_keep_alive_interval(std::chrono::duration_cast<std::chrono::seconds>(config.keepalive));
+  options.set_connect_timeout(std::chrono::duration_cast<std::chrono::seconds>(config.connect_timeout));
+  if (!config.username.empty()) options.set_user_name(config.username);
+  if (!config.password.empty()) options.set_password(config.password);
+  if (!config.tls) return options.set_http_proxy("http://" + gate);
+  options.set_https_proxy("https://" + gate);
+  options.set_ssl(TlsOptions(*config.tls));
+}
+
+void PahoAnswer::on_success(const mqtt::token& token) {
+  if (!succeeded) return;
+  try {
+    succeeded(token);
+  } catch (const std::exception& error) {
+    // A connection that ended meanwhile has failed the token under our eyes; nothing may be thrown into C code.
+    failed({ErrorCode::kUnavailable, error.what()});
+  }
+}
+
+void PahoAnswer::on_failure(const mqtt::token& token) {
+  if (!failed) return;
+  const int reason = static_cast<int>(token.get_reason_code());
+  if (reason >= kPahoRefused) return failed({ErrorCode::kInvalid, MQTTReasonCode_toString(static_cast<MQTTReasonCodes>(reason))});
+  const int code = token.get_return_code();  // Above 0: the broker's, as MQTT 3.1.1 has them.
+  failed({code > 0 ? ErrorCode::kInvalid : ErrorCode::kUnavailable, mqtt::exception::error_str(code) + " (" + std::to_string(code) + ")"});
+}
+
+}  // namespace sluice

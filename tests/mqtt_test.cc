@@ -1,0 +1,254 @@
+// What the MQTT sink is made of: its messages, its window, and the relay to its broker.
+#include <doctest/doctest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <map>
+#include <random>
+
+#include "drivers/gate_relay.h"
+#include "drivers/mqtt_message.h"
+#include "drivers/mqtt_window.h"
+
+namespace sluice {
+namespace {
+
+using std::chrono::seconds;
+
+const WallTime kReceived{std::chrono::nanoseconds(1'764'000'000'123'456'789)};
+
+Row MakeRow() {
+  Row row;
+  row.seq = 7;
+  row.source = "local";
+  row.event.topic = "plant/a";
+  row.event.payload = "payload";
+  row.event.received = kReceived;
+  return row;
+}
+
+MqttMessage Message(const Row& row, int protocol_version = 5, seconds age = seconds(0)) {
+  CloudEvent event({"gw", "0123456789abcdef"});
+  event.Set(row);
+  return MakeMqttMessage(event, row, protocol_version, kReceived + age);
+}
+
+TEST_CASE("mqtt message: its topic is the destination, or the event's own") {
+  Row row = MakeRow();
+  CHECK(Message(row).topic == "plant/a");
+  row.destination = "andon/x";
+  row.retain = true;
+  CHECK(Message(row).topic == "andon/x");
+  CHECK(Message(row).retain);
+}
+
+TEST_CASE("mqtt message: what is left of its life is carried, never nothing and never more than its publisher gave") {
+  Row row = MakeRow();
+  CHECK(!Message(row).expiry);
+  row.event.expiry = seconds(60);
+  CHECK(Message(row).expiry == seconds(60));
+  CHECK(Message(row, 5, seconds(20)).expiry == seconds(40));
+  CHECK(Message(row, 5, seconds(90)).expiry == seconds(1));
+  CHECK(Message(row, 5, seconds(-500)).expiry == seconds(60));
+}
+
+TEST_CASE("mqtt message: with 3.1.1 there is only the payload") {
+  Row row = MakeRow();
+  row.event.content_type = "text/plain";
+  row.event.expiry = seconds(60);
+  row.event.properties = {{"a", "b"}};
+  const MqttMessage message = Message(row, 4);
+  CHECK(message.payload == "payload");
+  CHECK(message.properties.empty());
+  CHECK(message.content_type.empty());
+  CHECK(!message.expiry);
+  CHECK(PacketSize(message, 4) == 2 + (2 + 7) + 2 + 7);
+}
+
+TEST_CASE("mqtt message: the size of its packet is what MQTT 5 says, at every step of a length") {
+  MqttMessage message;
+  message.topic = "t";
+  CHECK(PacketSize(message, 5) == 2 + 3 + 2 + 1);
+  message.expiry = seconds(1);
+  message.content_type = "c";
+  message.properties = {{"ab", "cde"}};
+  CHECK(PacketSize(message, 5) == 2 + 3 + 2 + (1 + 5 + 4 + 10));
+  message.properties[0].value = std::string(200, 'x');
+  CHECK(PacketSize(message, 5) == 3 + 3 + 2 + (2 + 5 + 4 + 207));
+  message.payload = std::string(20'000, 'x');
+  CHECK(PacketSize(message, 5) == 4 + 3 + 2 + (2 + 5 + 4 + 207) + 20'000);
+}
+
+TEST_CASE("mqtt message: what a broker can never take is known beforehand, to the byte") {
+  const MqttLimits limits{.receive_maximum = 10, .max_packet = 100, .takes_retained = false};
+  MqttMessage message;
+  message.topic = "t";
+  message.payload = std::string(92, 'x');
+  CHECK(PacketSize(message, 5) == 100);
+  CHECK(WhyNever(message, 5, limits).empty());
+  message.payload += 'x';
+  CHECK(WhyNever(message, 5, limits) == "the packet has 101 bytes, the broker takes 100");
+  message.payload.clear();
+  for (const std::string& topic : {std::string(), std::string("a/+"), std::string("#"), std::string("a\0b", 3), std::string(65'536, 't')}) {
+    message.topic = topic;
+    CHECK(!WhyNever(message, 5, limits).empty());
+  }
+  message.topic = "t";
+  message.retain = true;
+  CHECK(WhyNever(message, 5, limits) == "the broker does not retain messages");
+  CHECK(WhyNever(message, 5, {}).empty());
+  message.properties = {{"name", std::string(65'536, 'v')}};
+  CHECK(!WhyNever(message, 5, {}).empty());
+}
+
+TEST_CASE(
+    "mqtt window: whatever is answered in whatever order, one of a key is on its way, keys stay in order, none passes a refused one") {
+  std::mt19937 random(2026);
+  for (int round = 0; round < 300; ++round) {
+    MqttWindow window;
+    const std::size_t size = 1 + random() % 8;
+    window.SetSize(size);
+    std::map<std::string, Seq> last;  // By key: the last that left.
+    std::map<std::string, bool> refused;
+    std::map<std::uint64_t, std::string> flying;  // Key by number.
+    Seq seq = 0;
+    std::size_t answered = 0;
+    for (int step = 0; step < 400; ++step) {
+      if (random() % 2 == 0) {
+        const std::string key(1, static_cast<char>('a' + random() % 5));
+        MqttMessage message;
+        message.topic = key;
+        message.payload = std::to_string(++seq);
+        window.Add(seq, key, std::move(message));
+      }
+      while (auto next = window.Next()) {
+        const std::string& key = next->message.topic;
+        CHECK(!refused[key]);
+        CHECK(std::none_of(flying.begin(), flying.end(), [&](const auto& one) { return one.second == key; }));
+        CHECK(std::stoull(next->message.payload) > last[key]);
+        last[key] = std::stoull(next->message.payload);
+        flying[next->number] = key;
+        CHECK(flying.size() <= size);
+      }
+      if (flying.empty() || random() % 2 == 0) continue;
+      const auto one = std::next(flying.begin(), static_cast<std::ptrdiff_t>(random() % flying.size()));
+      const bool taken = random() % 20 != 0;
+      if (!taken) refused[one->second] = true;
+      CHECK(window.OnAnswer(one->first, taken) == last[one->second]);
+      CHECK(!window.OnAnswer(one->first, taken));
+      flying.erase(one);
+      ++answered;
+    }
+    const MqttWindow::Abandoned abandoned = window.Abandon();
+    CHECK(abandoned.sent.size() == flying.size());
+    CHECK(abandoned.sent.size() + abandoned.waiting.size() + answered == seq);
+    CHECK(window.OnTheWay() == 0);
+  }
+}
+
+TEST_CASE("mqtt window: what was forgotten on its way keeps its place until it is answered, and its key is free") {
+  MqttWindow window;
+  window.SetSize(2);
+  window.Add(1, "a", {});
+  window.Add(2, "b", {});
+  const std::uint64_t first = window.Next()->number;
+  const std::uint64_t second = window.Next()->number;
+  window.Clear();
+  CHECK(window.IsEmpty());
+  window.Add(1, "a", {});
+  CHECK(!window.Next());
+  CHECK(!window.OnAnswer(second, false));
+  const auto again = window.Next();
+  REQUIRE(again);
+  CHECK(again->number != first);
+  CHECK(!window.OnAnswer(first, true));
+  CHECK(window.OnAnswer(again->number, true) == 1);
+  CHECK(window.Abandon().sent.empty());
+}
+
+/// A relay between two sockets whose other ends the test holds.
+struct RelayFixture {
+  Loop loop;
+  int broker = -1;
+  int client = -1;
+  std::vector<std::string> ends;
+  std::unique_ptr<GateRelay> relay;
+
+  RelayFixture() {
+    relay = std::make_unique<GateRelay>(MakeSocket(broker), [this](const std::string& why) { ends.push_back(why); });
+    relay->Join(MakeSocket(client));
+  }
+  ~RelayFixture() {
+    relay.reset();
+    ::close(broker);
+    ::close(client);
+  }
+  std::unique_ptr<Socket> MakeSocket(int& other) {
+    int ends_of_pair[2];
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends_of_pair) == 0);
+    other = ends_of_pair[1];
+    return std::make_unique<Socket>(loop, ends_of_pair[0]);
+  }
+  void Turn() {
+    for (int i = 0; i < 20; ++i) uv_run(loop.uv(), UV_RUN_NOWAIT);
+  }
+  std::size_t Fill(int fd) {
+    const std::string bytes(64 * 1024, 'x');
+    std::size_t total = 0;
+    for (int quiet = 0; quiet < 3; ++quiet) {
+      for (ssize_t sent; (sent = ::send(fd, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL)) > 0; quiet = 0) {
+        total += static_cast<std::size_t>(sent);
+      }
+      Turn();
+    }
+    return total;
+  }
+  std::size_t Drain(int fd) {
+    char buffer[65536];
+    std::size_t total = 0;
+    for (int quiet = 0; quiet < 3; ++quiet) {
+      for (ssize_t got; (got = ::recv(fd, buffer, sizeof buffer, MSG_DONTWAIT)) > 0; quiet = 0) total += static_cast<std::size_t>(got);
+      Turn();
+    }
+    return total;
+  }
+};
+
+TEST_CASE_FIXTURE(RelayFixture, "gate relay: every byte passes both ways, and a side that does not read stops the other, not more") {
+  const std::size_t sent = Fill(client);
+  CHECK(sent < 4u << 20);
+  REQUIRE(::send(broker, "ack.", 4, 0) == 4);
+  Turn();
+  CHECK(Drain(client) == 4);
+  CHECK(Drain(broker) == sent);
+  CHECK(ends.empty());
+}
+
+TEST_CASE_FIXTURE(RelayFixture,
+                  "gate relay: what the broker said last reaches the client before its end, however much the client still sends") {
+  REQUIRE(::send(client, "publish", 7, 0) == 7);
+  REQUIRE(::send(broker, "why", 3, 0) == 3);
+  ::shutdown(broker, SHUT_WR);
+  Turn();
+  CHECK(ends == std::vector<std::string>{"the broker closed the connection"});
+  REQUIRE(::send(client, "publish", 7, 0) == 7);
+  Turn();
+  char buffer[16];
+  CHECK(::recv(client, buffer, sizeof buffer, MSG_DONTWAIT) == 3);
+  CHECK(::recv(client, buffer, sizeof buffer, MSG_DONTWAIT) == 0);
+}
+
+TEST_CASE_FIXTURE(RelayFixture, "gate relay: the end of the client comes after all it wrote, and is told once") {
+  const std::size_t sent = Fill(client);
+  ::shutdown(client, SHUT_WR);
+  Turn();
+  CHECK(ends.empty());
+  CHECK(Drain(broker) == sent);
+  char byte;
+  CHECK(::recv(broker, &byte, 1, MSG_DONTWAIT) == 0);
+  CHECK(ends == std::vector<std::string>{"the MQTT client closed the connection"});
+}
+
+}  // namespace
+}  // namespace sluice
