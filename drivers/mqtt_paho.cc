@@ -1,5 +1,7 @@
 #include "drivers/mqtt_paho.h"
 
+#include <algorithm>
+
 namespace sluice {
 namespace {
 
@@ -36,6 +38,11 @@ void SetPahoOptions(const MqttBrokerConfig& config, const std::string& gate, mqt
   options.set_ssl(TlsOptions(*config.tls));
 }
 
+std::string PahoReasonText(int reason) {
+  const char* text = MQTTReasonCode_toString(static_cast<MQTTReasonCodes>(reason));
+  return text != nullptr ? text : "reason " + std::to_string(reason);
+}
+
 void PahoAnswer::on_success(const mqtt::token& token) {
   if (!succeeded) return;
   try {
@@ -48,9 +55,9 @@ void PahoAnswer::on_success(const mqtt::token& token) {
 
 void PahoAnswer::on_failure(const mqtt::token& token) {
   if (!failed) return;
-  const int reason = static_cast<int>(token.get_reason_code());
-  if (reason >= kPahoRefused) return failed({ErrorCode::kInvalid, MQTTReasonCode_toString(static_cast<MQTTReasonCodes>(reason))});
-  const int code = token.get_return_code();  // Above 0: the broker's, as MQTT 3.1.1 has them.
+  const int code = token.get_return_code();  // Above 0: the broker's, of MQTT 3.1.1 or, if it refused a CONNECT, of MQTT 5.
+  const int reason = std::max(static_cast<int>(token.get_reason_code()), code);
+  if (reason >= kPahoRefused) return failed({ErrorCode::kInvalid, PahoReasonText(reason)});
   failed({code > 0 ? ErrorCode::kInvalid : ErrorCode::kUnavailable, mqtt::exception::error_str(code) + " (" + std::to_string(code) + ")"});
 }
 

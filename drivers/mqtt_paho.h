@@ -21,6 +21,9 @@ int PahoVersion(const MqttBrokerConfig& config);
 /// All but the session. `gate`: "user:password@host:port" of the ack gate.
 void SetPahoOptions(const MqttBrokerConfig& config, const std::string& gate, mqtt::connect_options& options);
 
+/// What a reason code of MQTT 5 means.
+std::string PahoReasonText(int reason);
+
 /// The library's answer to one call. `failed` gets kInvalid if the broker said no, kUnavailable otherwise.
 class PahoAnswer : public mqtt::iaction_listener {
  public:

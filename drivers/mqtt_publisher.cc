@@ -25,11 +25,6 @@ bool BlamesMessage(int reason) {
   }
 }
 
-std::string TextOf(int reason) {
-  const char* text = MQTTReasonCode_toString(static_cast<MQTTReasonCodes>(reason));
-  return text != nullptr ? text : "reason " + std::to_string(reason);
-}
-
 /// The library's answers to publishes; the user context of a token is the number.
 class Receipts : public mqtt::iaction_listener {
  public:
@@ -45,8 +40,8 @@ class Receipts : public mqtt::iaction_listener {
     const int reason = static_cast<int>(token.get_reason_code());
     // Anything else is the end of the connection, which is told by itself and then with the broker's reason.
     if (reason < kPahoRefused) return;
-    on_receipt_(
-        {NumberOf(token), BlamesMessage(reason) ? Verdict::kRejected : Verdict::kRetry, "the broker refused it: " + TextOf(reason)});
+    on_receipt_({NumberOf(token), BlamesMessage(reason) ? Verdict::kRejected : Verdict::kRetry,
+                 "the broker refused it: " + PahoReasonText(reason)});
   }
 
   const std::function<void(MqttReceipt)> on_receipt_;
@@ -93,7 +88,7 @@ class PahoPublisher : public MqttPublisher {
     });
     client_.set_disconnected_handler([this](const mqtt::properties&, mqtt::ReasonCode reason) {
       const int code = static_cast<int>(reason);
-      listener_.on_lost({BlamesMessage(code), "the broker disconnected: " + TextOf(code)});
+      listener_.on_lost({BlamesMessage(code), "the broker disconnected: " + PahoReasonText(code)});
     });
     SetPahoOptions(config_, gate, options_);
     if (config_.protocol_version == 5) {

@@ -12,18 +12,13 @@ import threading
 import time
 
 from harness import Listener, Until
-from mqtt_wire import EncodeLength, PacketReader
+from mqtt_wire import EncodeLength, PacketReader, Published, TakeText
 
 CONNECT, PUBLISH, PUBACK, PUBREC, PUBREL, PUBCOMP, SUBSCRIBE, PINGREQ, DISCONNECT = 1, 3, 4, 5, 6, 7, 8, 12, 14
 
 
 def Text(data):
     return struct.pack(">H", len(data)) + data
-
-
-def TakeText(body, at):
-    size = struct.unpack_from(">H", body, at)[0]
-    return body[at + 2:at + 2 + size], at + 2 + size
 
 
 def Properties(body, at):
@@ -107,8 +102,10 @@ class Connection:
 
 
 class ScriptedBroker(Listener):
-    def __init__(self, rig, tls=None, session_present=lambda connection: connection > 1, grant=lambda filter, qos: qos, connack=0):
-        self.session_present, self.grant, self.connack = session_present, grant, connack
+    def __init__(self, rig, tls=None, session_present=lambda connection: connection > 1, grant=lambda filter, qos: qos, connack=0,
+                 limits=b"", take=lambda connection, published: 0):
+        """`limits`: properties of CONNACK. `take`: the reason code for a PUBLISH, or None for no answer."""
+        self.session_present, self.grant, self.connack, self.limits, self.take = session_present, grant, connack, limits, take
         self.tls = tls
         self.connections = []
         super().__init__(rig)
@@ -123,25 +120,32 @@ class ScriptedBroker(Listener):
                 for first, body in reader.Feed(data):
                     with connection.lock:
                         connection.packets.append((time.time(), first >> 4, first, body))
-                    self.Answer(connection, first >> 4, body)
+                    self.Answer(connection, first, body)
         except (OSError, ValueError):
             pass  # Closed, by one side or the other.
         finally:
             sock.close()
 
-    def Answer(self, connection, kind, body):
+    def Answer(self, connection, first, body):
+        kind = first >> 4
         five = lambda connection: connection.version == 5
         if kind == CONNECT:
             connection.TakeConnect(body)
             self.connections.append(connection)
             present = 1 if self.session_present(len(self.connections)) and not self.connack else 0
-            answer = bytes([present, self.connack]) + (b"\0" if five(connection) else b"")
+            answer = bytes([present, self.connack]) + (bytes([len(self.limits)]) + self.limits if five(connection) else b"")
             connection.Send(b"\x20" + EncodeLength(len(answer)) + answer)
         elif kind == SUBSCRIBE:
             packet_id, filters = connection.TakeSubscribe(body)
             answer = struct.pack(">H", packet_id) + (b"\0" if five(connection) else b"")
             answer += bytes(self.grant(name, options & 3) for name, options in filters)
             connection.Send(b"\x90" + EncodeLength(len(answer)) + answer)
+        elif kind == PUBLISH:
+            published = Published(first, body, connection.version)
+            reason = self.take(connection, published)
+            if published.qos and reason is not None:
+                answer = struct.pack(">H", published.packet_id) + (bytes([reason]) if reason else b"")
+                connection.Send(b"\x40" + EncodeLength(len(answer)) + answer)
         elif kind == PUBREC:
             connection.Send(b"\x62\x02" + body[:2])
         elif kind == PINGREQ:

@@ -14,14 +14,15 @@ from harness import BUILD, ROOT, FreePort, Listener, Process, Until
 
 
 class Mosquitto:
-    def __init__(self, rig):
-        self.rig = rig
+    def __init__(self, rig, name="mosquitto", head=""):
+        """`head`: lines for the beginning of its configuration."""
+        self.rig, self.name = rig, name
         self.port = FreePort()
-        self.config = os.path.join(rig.directory, "mosquitto.conf")
-        data = os.path.join(rig.directory, "mosquitto")
+        self.config = os.path.join(rig.directory, name + ".conf")
+        data = os.path.join(rig.directory, name)
         os.makedirs(data, exist_ok=True)
         with open(self.config, "w") as f:
-            f.write(f"listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence true\npersistence_location {data}/\n"
+            f.write(f"{head}listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence true\npersistence_location {data}/\n"
                     f"max_queued_messages 0\nmax_queued_bytes 0\nmax_inflight_messages 0\nuser root\n")
         self.process = None
         rig.Add(self)
@@ -29,7 +30,7 @@ class Mosquitto:
 
     def Start(self):
         path = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
-        self.process = Process("mosquitto", [path, "-c", self.config], self.rig.directory)
+        self.process = Process(self.name, [path, "-c", self.config], self.rig.directory)
         Until(self.Answers, 10, "mosquitto answers")
 
     def Answers(self):
@@ -38,6 +39,10 @@ class Mosquitto:
             return True
         except OSError:
             return False
+
+    def Stop(self):
+        """As an operator stops it: what it holds is saved."""
+        self.process.Stop()
 
     def Kill(self):
         self.process.Kill()
