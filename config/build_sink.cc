@@ -1,54 +1,18 @@
 #include "config/build_sink.h"
 
-#include <algorithm>
 #include <charconv>
 #include <string_view>
 
 #include "config/build_kinesis.h"
 #include "config/build_mqtt_sink.h"
 #include "config/build_source.h"
+#include "config/rdkafka_properties.h"
 
 namespace sluice {
 namespace {
 
 using std::chrono::hours;
 using std::chrono::milliseconds;
-
-struct Forbidden {
-  std::string_view property;
-  std::string_view why;
-};
-
-// librdkafka properties that the promise stands on, or that have their own place here.
-constexpr Forbidden kForbidden[] = {{"acks", "events count as delivered only when all in-sync replicas have them"},
-                                    {"request.required.acks", "events count as delivered only when all in-sync replicas have them"},
-                                    {"enable.idempotence", "order and single delivery within a session stand on it"},
-                                    {"enable.gapless.guarantee", "nothing may overtake a failed event of its key"},
-                                    {"message.timeout.ms", "events are tried until they are delivered"},
-                                    {"delivery.timeout.ms", "events are tried until they are delivered"},
-                                    {"message.send.max.retries", "events are tried until they are delivered"},
-                                    {"retries", "events are tried until they are delivered"},
-                                    {"max.in.flight", "the idempotent producer sets it"},
-                                    {"max.in.flight.requests.per.connection", "the idempotent producer sets it"},
-                                    {"transactional.id", "transactions are not used"},
-                                    {"queue.buffering.max.messages", "what is in flight is bounded by sluice itself"},
-                                    {"queue.buffering.max.kbytes", "what is in flight is bounded by sluice itself"},
-                                    {"queuing.strategy", "order stands on it"},
-                                    {"delivery.report.only.error", "events are deleted on their delivery reports"},
-                                    {"log.queue", "sluice reads the library's log"},
-                                    {"bootstrap.servers", "write `brokers`"},
-                                    {"metadata.broker.list", "write `brokers`"},
-                                    {"security.protocol", "it follows from `tls` and `auth`"},
-                                    {"sasl.mechanism", "write `auth`"},
-                                    {"sasl.mechanisms", "write `auth`"},
-                                    {"sasl.username", "write `auth`"},
-                                    {"sasl.password", "write `auth`"},
-                                    {"ssl.ca.location", "write `tls`"},
-                                    {"ssl.certificate.location", "write `tls`"},
-                                    {"ssl.key.location", "write `tls`"},
-                                    {"ssl.key.password", "write `tls`"},
-                                    {"enable.ssl.certificate.verification", "a broker that cannot prove who it is gets nothing"},
-                                    {"ssl.endpoint.identification.algorithm", "a broker that cannot prove who it is gets nothing"}};
 
 std::string TextOf(const JsonNode& node) {
   switch (node.kind) {
@@ -68,11 +32,10 @@ void ReadRdkafka(ObjectReader& reader, KafkaSinkConfig& kafka) {
     if (kind != JsonNode::Kind::kString && kind != JsonNode::Kind::kInteger && kind != JsonNode::Kind::kBool) {
       return complain("a string, a whole number, true or false is expected here");
     }
-    auto forbidden =
-        std::find_if(std::begin(kForbidden), std::end(kForbidden), [&](const Forbidden& f) { return f.property == member.key; });
-    if (forbidden != std::end(kForbidden)) return complain("`" + member.key + "` cannot be set here: " + std::string(forbidden->why));
     Result<std::string> value = ResolveReferences(TextOf(member.value), reader.findings().mode);
     if (!value) return complain(value.error().message);
+    const std::string why_not = WhyNotRdkafka(member.key, *value);
+    if (!why_not.empty()) return complain("`" + member.key + "` cannot be set here: " + why_not);
     kafka.rdkafka[member.key] = std::move(*value);
   });
 }

@@ -89,22 +89,31 @@ Result<std::unique_ptr<KafkaProducer>> KafkaProducer::Create(const std::string& 
     rd_kafka_conf_destroy(conf);
     return tl::unexpected<Error>(set.error());
   }
+  auto throttle = std::make_unique<Throttle>();
+  rd_kafka_conf_set_opaque(conf, throttle.get());
+  rd_kafka_conf_set_throttle_cb(conf, [](rd_kafka_t*, const char*, std::int32_t, int milliseconds, void* opaque) {
+    static_cast<Throttle*>(opaque)->milliseconds = milliseconds;
+  });
   char why[512];
   rd_kafka_t* kafka = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof why);
   if (kafka == nullptr) {
     rd_kafka_conf_destroy(conf);
     return Fail(ErrorCode::kInvalid, why);
   }
-  return std::unique_ptr<KafkaProducer>(new KafkaProducer(name, kafka));
+  return std::unique_ptr<KafkaProducer>(new KafkaProducer(name, kafka, std::move(throttle)));
 }
 
-KafkaProducer::KafkaProducer(std::string name, rd_kafka_t* kafka)
-    : name_(std::move(name)), kafka_(kafka), queue_(rd_kafka_queue_get_main(kafka)), event_fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+KafkaProducer::KafkaProducer(std::string name, rd_kafka_t* kafka, std::unique_ptr<Throttle> throttle)
+    : name_(std::move(name)),
+      throttle_(std::move(throttle)),
+      kafka_(kafka),
+      queue_(rd_kafka_queue_get_main(kafka)),
+      event_fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
   rd_kafka_set_log_queue(kafka_, nullptr);  // To the main queue.
   const std::uint64_t one = 1;
   rd_kafka_queue_io_event_enable(queue_, event_fd_, &one, sizeof one);
   // What came before is not signalled, and while it waits nothing that comes later is.
-  Drain([](std::uint64_t, rd_kafka_resp_err_t) {});
+  Drain({[](const KafkaReport&) {}, [](rd_kafka_resp_err_t, const std::string&) {}, [](std::chrono::milliseconds) {}});
 }
 
 KafkaProducer::~KafkaProducer() {
@@ -145,18 +154,16 @@ rd_kafka_resp_err_t KafkaProducer::Produce(const std::string& topic_name, std::s
   return error;
 }
 
-void KafkaProducer::Drain(const std::function<void(std::uint64_t, rd_kafka_resp_err_t)>& on_report) {
+void KafkaProducer::Drain(const Listener& listener) {
   std::uint64_t signals = 0;
   [[maybe_unused]] const ssize_t got = ::read(event_fd_, &signals, sizeof signals);
   while (rd_kafka_event_t* event = rd_kafka_queue_poll(queue_, 0)) {
     switch (rd_kafka_event_type(event)) {
       case RD_KAFKA_EVENT_DR:
-        while (const rd_kafka_message_t* message = rd_kafka_event_message_next(event)) {
-          on_report(reinterpret_cast<std::uint64_t>(message->_private), message->err);
-        }
+        TellReports(event, listener);
         break;
       case RD_KAFKA_EVENT_ERROR:
-        OnError(event);
+        listener.on_error(rd_kafka_event_error(event), rd_kafka_event_error_string(event));
         break;
       case RD_KAFKA_EVENT_LOG:
         OnLog(event);
@@ -166,13 +173,16 @@ void KafkaProducer::Drain(const std::function<void(std::uint64_t, rd_kafka_resp_
     }
     rd_kafka_event_destroy(event);
   }
+  if (throttle_->milliseconds == throttle_told_) return;
+  throttle_told_ = throttle_->milliseconds;
+  listener.on_throttle(std::chrono::milliseconds(throttle_told_));
 }
 
-void KafkaProducer::OnError(rd_kafka_event_t* event) {
-  const std::string text = rd_kafka_event_error_string(event);
-  if (text == last_error_) return;
-  last_error_ = text;
-  Log(LogLevel::kWarning, "kafka", "the client reports an error", {{"sink", name_}, {"reason", text}});
+void KafkaProducer::TellReports(rd_kafka_event_t* event, const Listener& listener) {
+  while (const rd_kafka_message_t* message = rd_kafka_event_message_next(event)) {
+    const bool failed = message->err != RD_KAFKA_RESP_ERR_NO_ERROR && message->rkt != nullptr;
+    listener.on_report({reinterpret_cast<std::uint64_t>(message->_private), message->err, failed ? rd_kafka_topic_name(message->rkt) : ""});
+  }
 }
 
 void KafkaProducer::OnLog(rd_kafka_event_t* event) {

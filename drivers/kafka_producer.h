@@ -5,6 +5,7 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -16,8 +17,23 @@
 
 namespace sluice {
 
+/// What a producer tells.
+struct KafkaReport {
+  std::uint64_t opaque = 0;
+  rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
+  std::string topic;  ///< Only with an error.
+};
+
 class KafkaProducer {
  public:
+  struct Listener {
+    std::function<void(const KafkaReport&)> on_report;
+    /// An error of the client as a whole.
+    std::function<void(rd_kafka_resp_err_t error, const std::string& text)> on_error;
+    /// The brokers make us wait so long before the next request; 0: not any more.
+    std::function<void(std::chrono::milliseconds)> on_throttle;
+  };
+
   /// kInvalid: librdkafka does not accept the configuration.
   static Result<std::unique_ptr<KafkaProducer>> Create(const std::string& name, const KafkaSinkConfig& config);
   ~KafkaProducer();
@@ -28,23 +44,29 @@ class KafkaProducer {
   /// `opaque` comes back with the report. Copies everything; takes over `headers`, also on failure. The code is why it was not queued.
   rd_kafka_resp_err_t Produce(const std::string& topic, std::string_view key, std::string_view value, rd_kafka_headers_t* headers,
                               std::uint64_t opaque);
-  /// Tells all delivery reports that are there.
-  void Drain(const std::function<void(std::uint64_t opaque, rd_kafka_resp_err_t error)>& on_report);
+  /// Tells everything that is there.
+  void Drain(const Listener& listener);
   /// Sends what is queued without waiting for linger.
   void Flush();
 
  private:
-  KafkaProducer(std::string name, rd_kafka_t* kafka);
+  /// Written by the library's callback, which runs within Drain.
+  struct Throttle {
+    int milliseconds = 0;
+  };
+
+  KafkaProducer(std::string name, rd_kafka_t* kafka, std::unique_ptr<Throttle> throttle);
   rd_kafka_topic_t* TopicOf(const std::string& name);
-  void OnError(rd_kafka_event_t* event);
+  static void TellReports(rd_kafka_event_t* event, const Listener& listener);
   void OnLog(rd_kafka_event_t* event);
 
   const std::string name_;
+  const std::unique_ptr<Throttle> throttle_;
+  int throttle_told_ = 0;
   rd_kafka_t* const kafka_;
   rd_kafka_queue_t* const queue_;
   int event_fd_;
   std::unordered_map<std::string, rd_kafka_topic_t*> topics_;
-  std::string last_error_;  // Told in the log; the same again is not.
 };
 
 }  // namespace sluice

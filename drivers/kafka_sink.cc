@@ -8,23 +8,6 @@
 namespace sluice {
 namespace {
 
-// Errors that say: this record will never be taken, whatever comes.
-Verdict VerdictOf(rd_kafka_resp_err_t error) {
-  switch (error) {
-    case RD_KAFKA_RESP_ERR_NO_ERROR:
-      return Verdict::kDelivered;
-    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
-    case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
-    case RD_KAFKA_RESP_ERR_INVALID_RECORD:
-    case RD_KAFKA_RESP_ERR_INVALID_MSG:
-    case RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE:
-    case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
-      return Verdict::kRejected;
-    default:
-      return Verdict::kRetry;
-  }
-}
-
 void Add(rd_kafka_headers_t* headers, std::string_view name, std::string_view value) {
   rd_kafka_header_add(headers, name.data(), static_cast<ssize_t>(name.size()), value.data(), static_cast<ssize_t>(value.size()));
 }
@@ -81,7 +64,7 @@ void KafkaSink::Send(const Row& row) {
   const rd_kafka_resp_err_t error =
       producer_->Produce(row.destination, row.Key(), row.event.payload, MakeHeaders(cloud_event_, row), row.seq);
   if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return;
-  unsent_.push_back({row.seq, error});
+  unsent_.push_back({row.seq, error, row.destination});
   unsent_timer_->Start(std::chrono::milliseconds(0));
 }
 
@@ -91,21 +74,41 @@ void KafkaSink::Flush() {
 
 void KafkaSink::OnReports() {
   bool any = false;
-  producer_->Drain([&](std::uint64_t seq, rd_kafka_resp_err_t error) {
-    any = true;
-    Answer(seq, error);
-  });
+  producer_->Drain({.on_report =
+                        [&](const KafkaReport& report) {
+                          any = true;
+                          Answer(report);
+                        },
+                    .on_error = [this](rd_kafka_resp_err_t error, const std::string& text) { OnError(error, text); },
+                    .on_throttle = [this](std::chrono::milliseconds wait) { OnThrottle(wait); }});
   if (any) listener_->OnVerdictsDone();
 }
 
 void KafkaSink::TellUnsent() {
-  for (const Unsent& unsent : std::exchange(unsent_, {})) Answer(unsent.seq, unsent.error);
+  for (const KafkaReport& unsent : std::exchange(unsent_, {})) Answer(unsent);
   listener_->OnVerdictsDone();
 }
 
-void KafkaSink::Answer(Seq seq, rd_kafka_resp_err_t error) {
-  const Verdict verdict = VerdictOf(error);
-  listener_->OnVerdict(seq, verdict, verdict == Verdict::kDelivered ? "" : rd_kafka_err2str(error));
+void KafkaSink::Answer(const KafkaReport& report) {
+  const Verdict verdict = KafkaVerdict(report.error);
+  listener_->OnVerdict(report.opaque, verdict, verdict == Verdict::kDelivered ? "" : KafkaReason(report.error, report.topic));
+  if (verdict == Verdict::kDelivered && trouble_.OnDelivered()) {
+    Log(LogLevel::kInfo, "kafka", "the trouble is over, events are delivered", {{"sink", name_}});
+  }
+}
+
+void KafkaSink::OnError(rd_kafka_resp_err_t error, const std::string& text) {
+  const std::string advice = trouble_.OnError(error);
+  if (advice.empty()) return Log(LogLevel::kDebug, "kafka", "the client reports an error", {{"sink", name_}, {"reason", text}});
+  Log(LogLevel::kWarning, "kafka", "events are kept, since " + advice, {{"sink", name_}, {"reason", text}});
+}
+
+void KafkaSink::OnThrottle(std::chrono::milliseconds wait) {
+  const bool throttled = wait.count() > 0;
+  if (std::exchange(throttled_, throttled) == throttled) return;
+  if (!throttled) return Log(LogLevel::kInfo, "kafka", "the brokers slow us down no more", {{"sink", name_}});
+  Log(LogLevel::kWarning, "kafka", "the brokers slow us down: raise this client's quota, or send less",
+      {{"sink", name_}, {"wait_ms", std::to_string(wait.count())}});
 }
 
 void KafkaSink::Discard(std::function<void()> discarded) {

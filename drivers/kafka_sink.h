@@ -3,7 +3,10 @@
 // Invariants
 //  1. kDelivered is said only on a delivery report without error: acks=all, idempotent.
 //  2. gapless: after a record fails, no later one of its partition is delivered, until Reset has made a new producer.
-//  3. The producer's own queue is larger than what the forwarder has in flight: Send never meets a full queue.
+//  3. A trouble that may pass (no rights, no topic, no network, a wrong password) never rejects a row. The log says once what to do about
+//  it,
+//     and once when it is over: here where no row is told of it, in the forwarder otherwise.
+//  4. The producer's own queue is larger than what the forwarder has in flight: Send never meets a full queue.
 //
 // Record: CloudEvents 1.0 in the Kafka protocol binding's binary mode; value = the payload untouched, key = the row's key, topic = its
 // destination. MQTT user properties travel as headers of their own names.
@@ -17,6 +20,7 @@
 
 #include "config/config.h"
 #include "drivers/fd_watch.h"
+#include "drivers/kafka_errors.h"
 #include "drivers/kafka_producer.h"
 #include "gateway/cloud_event.h"
 #include "gateway/loop.h"
@@ -36,18 +40,14 @@ class KafkaSink : public Sink {
   void Close(std::function<void()> closed) override;
 
  private:
-  /// A row that could not even be queued; its verdict comes with the next turn of the loop.
-  struct Unsent {
-    Seq seq;
-    rd_kafka_resp_err_t error;
-  };
-
   KafkaSink(const std::string& name, const KafkaSinkConfig& config, const Identity& identity, Loop& loop,
             std::unique_ptr<KafkaProducer> producer);
   void Watch();
   void OnReports();
   void TellUnsent();
-  void Answer(Seq seq, rd_kafka_resp_err_t error);
+  void Answer(const KafkaReport& report);
+  void OnError(rd_kafka_resp_err_t error, const std::string& text);
+  void OnThrottle(std::chrono::milliseconds wait);
   /// Destroys the producer where it may block.
   void Discard(std::function<void()> discarded);
 
@@ -56,9 +56,12 @@ class KafkaSink : public Sink {
   CloudEvent cloud_event_;
   Loop& loop_;
   SinkListener* listener_ = nullptr;
+  KafkaTrouble trouble_;
+  bool throttled_ = false;  // Told in the log.
   std::unique_ptr<KafkaProducer> producer_;
   std::unique_ptr<FdWatch> watch_;
-  std::vector<Unsent> unsent_;
+  // Rows that could not even be queued; their verdicts come with the next turn of the loop.
+  std::vector<KafkaReport> unsent_;
   const std::unique_ptr<Timer> unsent_timer_;
 };
 
