@@ -3,6 +3,29 @@
 #include <utility>
 
 namespace sluice {
+namespace {
+
+// Empty: nothing that anybody could do about it.
+std::string Advice(rd_kafka_resp_err_t error) {
+  switch (error) {
+    case RD_KAFKA_RESP_ERR__AUTHENTICATION:
+    case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
+      return "the brokers do not accept who we are: check the user name, the password and the mechanism in `auth`";
+    case RD_KAFKA_RESP_ERR_UNSUPPORTED_SASL_MECHANISM:
+      return "the brokers do not know the mechanism in `auth`";
+    case RD_KAFKA_RESP_ERR__SSL:
+      return "TLS fails: check the CA and our certificate in `tls`, and that the brokers' certificates bear the names in `brokers`";
+    case RD_KAFKA_RESP_ERR__RESOLVE:
+      return "a broker's name cannot be resolved: check `brokers` and the DNS";
+    case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
+      return "no broker can be reached or keeps the connection: check the network, the brokers, and whether they want TLS and a "
+             "certificate";
+    default:
+      return "";
+  }
+}
+
+}  // namespace
 
 Verdict KafkaVerdict(rd_kafka_resp_err_t error) {
   switch (error) {
@@ -35,31 +58,6 @@ std::string KafkaReason(rd_kafka_resp_err_t error, const std::string& topic) {
       return what;
   }
 }
-
-namespace {
-
-// Empty: nothing that anybody could do about it.
-std::string Advice(rd_kafka_resp_err_t error) {
-  switch (error) {
-    case RD_KAFKA_RESP_ERR__AUTHENTICATION:
-    case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
-      return "the brokers do not accept who we are: check the user name, the password and the mechanism in `auth`";
-    case RD_KAFKA_RESP_ERR_UNSUPPORTED_SASL_MECHANISM:
-      return "the brokers do not know the mechanism in `auth`";
-    case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
-      return "the brokers do not let us write: grant this client IdempotentWrite on the cluster, or Write on its topics";
-    case RD_KAFKA_RESP_ERR__SSL:
-      return "TLS fails: check the CA and our certificate in `tls`, and that the brokers' certificates bear the names in `brokers`";
-    case RD_KAFKA_RESP_ERR__RESOLVE:
-      return "a broker's name cannot be resolved: check `brokers` and the DNS";
-    case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
-      return "no broker can be reached: check the network and the brokers";
-    default:
-      return "";
-  }
-}
-
-}  // namespace
 
 std::string KafkaTrouble::OnError(rd_kafka_resp_err_t error) {
   std::string advice = Advice(error);

@@ -151,7 +151,15 @@ rd_kafka_resp_err_t KafkaProducer::Produce(const std::string& topic_name, std::s
                         RD_KAFKA_V_VALUE(const_cast<char*>(value_data), value.size()), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
                         RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_OPAQUE(reinterpret_cast<void*>(opaque)), RD_KAFKA_V_END);
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) rd_kafka_headers_destroy(headers);
-  return error;
+  return Cause(error);
+}
+
+// After a fatal error the library fails everything with one code, and tells the real one on request.
+rd_kafka_resp_err_t KafkaProducer::Cause(rd_kafka_resp_err_t error) const {
+  if (error != RD_KAFKA_RESP_ERR__FATAL) return error;
+  char ignored[1];
+  const rd_kafka_resp_err_t cause = rd_kafka_fatal_error(kafka_, ignored, sizeof ignored);
+  return cause == RD_KAFKA_RESP_ERR_NO_ERROR ? error : cause;
 }
 
 void KafkaProducer::Drain(const Listener& listener) {
@@ -178,10 +186,11 @@ void KafkaProducer::Drain(const Listener& listener) {
   listener.on_throttle(std::chrono::milliseconds(throttle_told_));
 }
 
-void KafkaProducer::TellReports(rd_kafka_event_t* event, const Listener& listener) {
+void KafkaProducer::TellReports(rd_kafka_event_t* event, const Listener& listener) const {
   while (const rd_kafka_message_t* message = rd_kafka_event_message_next(event)) {
     const bool failed = message->err != RD_KAFKA_RESP_ERR_NO_ERROR && message->rkt != nullptr;
-    listener.on_report({reinterpret_cast<std::uint64_t>(message->_private), message->err, failed ? rd_kafka_topic_name(message->rkt) : ""});
+    listener.on_report(
+        {reinterpret_cast<std::uint64_t>(message->_private), Cause(message->err), failed ? rd_kafka_topic_name(message->rkt) : ""});
   }
 }
 

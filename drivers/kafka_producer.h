@@ -57,7 +57,8 @@ class KafkaProducer {
 
   KafkaProducer(std::string name, rd_kafka_t* kafka, std::unique_ptr<Throttle> throttle);
   rd_kafka_topic_t* TopicOf(const std::string& name);
-  static void TellReports(rd_kafka_event_t* event, const Listener& listener);
+  void TellReports(rd_kafka_event_t* event, const Listener& listener) const;
+  rd_kafka_resp_err_t Cause(rd_kafka_resp_err_t error) const;
   void OnLog(rd_kafka_event_t* event);
 
   const std::string name_;

@@ -7,15 +7,14 @@ namespace sluice {
 namespace {
 
 constexpr std::int16_t kProduceKey = 0;  // Kafka protocol: ApiKey of Produce.
-constexpr std::int32_t kBroker = 1;
 
 }  // namespace
 
-MockKafka::MockKafka() {
+MockKafka::MockKafka(int brokers) : brokers_(brokers) {
   char why[256];
   rd_kafka_conf_t* conf = rd_kafka_conf_new();
   kafka_ = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof why);
-  cluster_ = kafka_ == nullptr ? nullptr : rd_kafka_mock_cluster_new(kafka_, 1);
+  cluster_ = kafka_ == nullptr ? nullptr : rd_kafka_mock_cluster_new(kafka_, brokers);
   if (cluster_ == nullptr) {
     std::fprintf(stderr, "mock_kafka: %s\n", why);
     std::abort();
@@ -35,16 +34,22 @@ void MockKafka::CreateTopic(const std::string& name, int partitions) {
   rd_kafka_mock_topic_create(cluster_, name.c_str(), partitions, 1);
 }
 
+void MockKafka::MoveLeader(const std::string& topic, int partition, int broker) {
+  rd_kafka_mock_partition_set_leader(cluster_, topic.c_str(), partition, broker);
+}
+
 void MockKafka::SetDown(bool down) {
-  if (down) {
-    rd_kafka_mock_broker_set_down(cluster_, kBroker);
-  } else {
-    rd_kafka_mock_broker_set_up(cluster_, kBroker);
+  for (int broker = 1; broker <= brokers_; ++broker) {
+    if (down) {
+      rd_kafka_mock_broker_set_down(cluster_, broker);
+    } else {
+      rd_kafka_mock_broker_set_up(cluster_, broker);
+    }
   }
 }
 
 void MockKafka::SetRoundTrip(int milliseconds) {
-  rd_kafka_mock_broker_set_rtt(cluster_, kBroker, milliseconds);
+  for (int broker = 1; broker <= brokers_; ++broker) rd_kafka_mock_broker_set_rtt(cluster_, broker, milliseconds);
 }
 
 void MockKafka::FailProduce(rd_kafka_resp_err_t error, int count) {

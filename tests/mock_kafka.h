@@ -14,20 +14,23 @@ namespace sluice {
 
 class MockKafka {
  public:
-  /// `port`: of the broker; 0 for any. Ends the program if the cluster cannot be made.
-  MockKafka();
+  /// Ends the program if the cluster cannot be made.
+  explicit MockKafka(int brokers = 1);
   ~MockKafka();
   MockKafka(const MockKafka&) = delete;
   MockKafka& operator=(const MockKafka&) = delete;
 
   std::string bootstrap() const;
   void CreateTopic(const std::string& name, int partitions);
+  /// `broker`: from 1 on.
+  void MoveLeader(const std::string& topic, int partition, int broker);
   void SetDown(bool down);
   void SetRoundTrip(int milliseconds);
   /// The next `count` Produce requests are answered with `error`.
   void FailProduce(rd_kafka_resp_err_t error, int count);
 
  private:
+  const int brokers_;
   rd_kafka_t* kafka_;
   rd_kafka_mock_cluster_t* cluster_;
 };

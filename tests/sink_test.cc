@@ -25,7 +25,8 @@ namespace {
 using std::chrono::milliseconds;
 
 struct KafkaOutside {
-  MockKafka kafka;
+  static constexpr int kBrokers = 3;
+  MockKafka kafka{kBrokers};
   Loop* loop = nullptr;
 
   KafkaOutside() { kafka.CreateTopic("plant", 4); }
@@ -287,6 +288,46 @@ TEST_CASE("kafka sink: what Kafka will never take is rejected, what it may take 
   }
 }
 
+TEST_CASE("kafka sink: a leader that moves again and again costs no row and no order") {
+  Bench<KafkaOutside> bench;
+  for (int round = 0; round < 30; ++round) {
+    bench.Send(static_cast<Seq>(round * 100 + 1), static_cast<Seq>(round * 100 + 100));
+    for (int partition = 0; partition < 4; ++partition)
+      bench.outside.kafka.MoveLeader("plant", partition, 1 + (round + partition) % KafkaOutside::kBrokers);
+    bench.RunUntil([&] { return bench.Count(Verdict::kDelivered) + 300 >= static_cast<std::size_t>(round * 100); });
+  }
+  bench.RunUntil([&] { return bench.Count(Verdict::kDelivered) == 3000; });
+  CheckOrder(bench.outside.Read());
+}
+
+TEST_CASE("kafka errors: what may be mended outside never rejects a row, and its reason says what to do") {
+  for (rd_kafka_resp_err_t error :
+       {RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC, RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION,
+        RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED}) {
+    CHECK(KafkaVerdict(error) == Verdict::kRetry);
+    CHECK(KafkaReason(error, "plant").find("topic plant") != std::string::npos);
+  }
+  for (rd_kafka_resp_err_t error :
+       {RD_KAFKA_RESP_ERR__AUTHENTICATION, RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED, RD_KAFKA_RESP_ERR__SSL,
+        RD_KAFKA_RESP_ERR__TRANSPORT, RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION, RD_KAFKA_RESP_ERR_THROTTLING_QUOTA_EXCEEDED,
+        RD_KAFKA_RESP_ERR__FATAL, RD_KAFKA_RESP_ERR_POLICY_VIOLATION, RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS}) {
+    CHECK(KafkaVerdict(error) == Verdict::kRetry);
+  }
+}
+
+TEST_CASE("kafka errors: a trouble is told once when it begins and once when it is over; what only follows from it is not") {
+  KafkaTrouble trouble;
+  CHECK(!trouble.OnDelivered());
+  CHECK(trouble.OnError(RD_KAFKA_RESP_ERR__TIMED_OUT).empty());
+  CHECK(trouble.OnError(RD_KAFKA_RESP_ERR__AUTHENTICATION).find("`auth`") != std::string::npos);
+  CHECK(trouble.OnError(RD_KAFKA_RESP_ERR__AUTHENTICATION).empty());
+  CHECK(trouble.OnError(RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN).empty());
+  CHECK(trouble.OnError(RD_KAFKA_RESP_ERR__SSL).find("`tls`") != std::string::npos);
+  CHECK(trouble.OnDelivered());
+  CHECK(!trouble.OnDelivered());
+  CHECK(trouble.OnError(RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN).find("network") != std::string::npos);
+}
+
 TEST_CASE("kafka sink: a row that the library does not even queue gets its verdict too, after Send has returned") {
   Bench<KafkaOutside> bench;
   bench.sink->Send(MakeRow(1, std::string(2'000'000, 'x')));
@@ -359,6 +400,22 @@ TEST_CASE("mqtt sink: content type, user properties, expiry and bytes are carrie
   CHECK(std::count(properties.begin(), properties.end(), Property{"trace", "x"}) == 1);
   CHECK(std::count(properties.begin(), properties.end(), Property{"id", "gw:0123456789abcdef:1"}) == 1);
   CHECK(std::none_of(properties.begin(), properties.end(), [](const Property& p) { return p.value == "forged"; }));
+}
+
+TEST_CASE("mqtt sink: what is to be retained is there for who comes later, the rest is not") {
+  Bench<MqttOutside> bench;
+  Row row = MakeRow(1, "on");
+  row.destination = "lamp/1";
+  row.retain = true;
+  bench.sink->Send(row);
+  bench.sink->Send(MakeRow(2));
+  bench.sink->Flush();
+  bench.RunUntil([&] { return bench.Count(Verdict::kDelivered) == 2; });
+  MqttReader later(bench.outside.broker.port());
+  const std::vector<MqttReader::Message> found = later.Messages();
+  REQUIRE(found.size() == 1);
+  CHECK(found[0].topic == "lamp/1");
+  CHECK(found[0].payload == "on");
 }
 
 TEST_CASE("mqtt sink: when the connection ends, every row without an answer is to be retried, once") {

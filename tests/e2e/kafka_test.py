@@ -12,9 +12,9 @@ from oracle import Publisher, Reader, UntilArrived
 from servers import MockKafka, Mosquitto, RealKafka, Sluice
 
 
-def StartKafka(rig):
+def StartKafka(rig, *options):
     try:
-        return RealKafka(rig)
+        return RealKafka(rig, *options)
     except RealKafka.Unavailable as why:
         if os.environ.get("SLUICE_REQUIRE_KAFKA"):
             raise

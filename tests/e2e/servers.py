@@ -71,7 +71,8 @@ class RealKafka:
     class Unavailable(Exception):
         pass
 
-    def __init__(self, rig):
+    def __init__(self, rig, properties="", format_options=()):
+        """`properties` and `format_options` as tests/kafka/start takes them; {port} in the first is the broker's, {controller} the controller's."""
         cache = os.path.join(os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache")), "sluice-tests", "kafka-3.9.1", "complete")
         if not os.path.exists(cache):
             raise RealKafka.Unavailable("no Apache Kafka here; tests/run --all fetches it with Maven")
@@ -79,14 +80,32 @@ class RealKafka:
         self.port = FreePort()
         self.controller = FreePort()
         self.bootstrap = f"127.0.0.1:{self.port}"
+        self.libraries = os.path.join(os.path.dirname(cache), "libs", "*")
+        self.options = []
+        if properties:
+            more = os.path.join(rig.directory, "more.properties")
+            with open(more, "w") as f:
+                f.write(properties.format(port=self.port, controller=self.controller))
+            self.options = [more, *format_options]
         rig.Add(self)
         self.Start()
 
     def Start(self):
         self.process = Process("kafka", [os.path.join(ROOT, "tests", "kafka", "start"), os.path.join(self.rig.directory, "kafka"),
-                                         str(self.port), str(self.controller)], self.rig.directory)
+                                         str(self.port), str(self.controller), *self.options], self.rig.directory)
         Until(lambda: subprocess.run(["kcat", "-L", "-b", self.bootstrap, "-m", "2"], stdout=subprocess.DEVNULL,
                                      stderr=subprocess.DEVNULL).returncode == 0, 90, "Kafka answers")
+
+    def Topic(self, verb, name):
+        """`verb`: create or delete."""
+        subprocess.run([os.path.join(BUILD, "kafka_topic"), self.bootstrap, verb, name], check=True, timeout=60)
+
+    def Admin(self, tool, *arguments):
+        """One of Kafka's own command-line tools, by its class."""
+        done = subprocess.run(["java", "-Xmx128m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", self.libraries, tool, "--bootstrap-server",
+                               self.bootstrap, *arguments], capture_output=True, text=True, timeout=120)
+        if done.returncode != 0:
+            raise RuntimeError(f"{tool} {arguments}: {done.stdout}{done.stderr}")
 
     def Kill(self):
         self.process.Kill()
