@@ -10,10 +10,11 @@ import subprocess
 import time
 import unittest
 
+from gate_test import Proxy
 from harness import FreePort, RandomSeed, Rig, Until
 from mqtt_reader import MqttReader
 from oracle import FileReader, Publisher, UntilArrived
-from scripted_broker import ScriptedBroker, TestCa
+from scripted_broker import PUBLISH, ScriptedBroker, TestCa
 from servers import Mosquitto, Sluice
 
 COUNT = 60
@@ -114,6 +115,20 @@ class Delivery(unittest.TestCase):
             self.assertEqual((properties["trace"], properties["subject"], properties["partitionkey"]), ("x", "plant/a", "k-a"))
             self.assertRegex(properties["id"], r"^edge-1:[0-9a-f]+:1$")
             self.assertEqual(properties["source"], "/sluice/edge-1/scripted")
+
+
+    def test_an_operators_proxy_is_used_and_its_password_is_in_no_log(self):
+        with Rig() as rig:
+            mosquitto, upstream = Mosquitto(rig), ScriptedBroker(rig)
+            proxy = Proxy(rig, b"op:canary-proxy")
+            upstream_sink = Upstream(0, url=f"mqtt://localhost:{upstream.port}", proxy=f"http://op:canary-proxy@127.0.0.1:{proxy.port}")
+            sluice = MakeSluice(rig, mosquitto, upstream_sink)
+            sluice.Start()
+            PublishAll(mosquitto, [b'{"n": 1}'])
+            Until(lambda: upstream.connections and upstream.connections[0].Of(PUBLISH), 20, "it arrives")
+            self.assertEqual(proxy.targets, [f"localhost:{upstream.port}"])
+            self.assertEqual(sluice.Stop(), 0)
+            self.assertNotIn("canary", sluice.process.Log())
 
 
 class Refusal(unittest.TestCase):
