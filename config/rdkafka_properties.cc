@@ -1,6 +1,7 @@
 #include "config/rdkafka_properties.h"
 
 #include <algorithm>
+#include <charconv>
 #include <iterator>
 
 namespace sluice {
@@ -65,6 +66,15 @@ bool IsNotText(std::string_view property) {
   return property.ends_with("_cb") || std::find(std::begin(kNotText), std::end(kNotText), property) != std::end(kNotText);
 }
 
+// Events that wait so long are taken for lost by the forwarder, which would start the client anew, again and again.
+constexpr long kMaxLinger = 60'000;  // Milliseconds.
+
+bool IsTooLong(std::string_view value) {
+  long milliseconds = 0;
+  const auto parsed = std::from_chars(value.data(), value.data() + value.size(), milliseconds);
+  return parsed.ec != std::errc() ? parsed.ec == std::errc::result_out_of_range : milliseconds > kMaxLinger;
+}
+
 }  // namespace
 
 std::string WhyNotRdkafka(std::string_view property, std::string_view value) {
@@ -73,6 +83,8 @@ std::string WhyNotRdkafka(std::string_view property, std::string_view value) {
   if (forbidden != std::end(kForbidden)) return std::string(forbidden->why);
   if (IsNotText(property)) return "it belongs to the library's programming interface";
   if (property == "partitioner" && value == "random") return "events of one key would lie in several partitions, and lose their order";
+  const bool is_linger = property == "linger.ms" || property == "queue.buffering.max.ms";
+  if (is_linger && IsTooLong(value)) return "at most 60000: what waits longer counts as stuck, and would never be delivered";
   if (property.starts_with("sasl.kerberos.") || property.starts_with("sasl.oauthbearer.")) return "the mechanisms are those of `auth`";
   return "";
 }

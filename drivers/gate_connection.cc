@@ -57,24 +57,17 @@ void GateConnection::StopReading() {
 }
 
 bool GateConnection::ReadBroker() {
-  if (quiet_ || !to_client_.empty() || inbox_.IsFull()) return true;
+  if (quiet_ || !to_client_.IsEmpty() || inbox_.IsFull()) return true;
   const ssize_t got = broker_->Receive(g_chunk.data(), g_chunk.size());
   if (got == Socket::kNothingNow) return true;
   if (got <= 0) return End(GateEnd::kClosed, got == 0 ? "the broker closed the connection" : "the connection to the broker broke");
-  const ssize_t sent = client_->Send(g_chunk.data(), static_cast<std::size_t>(got));
-  if (sent < 0) return End(GateEnd::kClosed, "the MQTT client closed the connection");
-  to_client_.assign(g_chunk.data() + sent, static_cast<std::size_t>(got - sent));
-  to_client_sent_ = 0;
-  return true;
+  if (to_client_.SendTo(*client_, {g_chunk.data(), static_cast<std::size_t>(got)})) return true;
+  return End(GateEnd::kClosed, "the MQTT client closed the connection");
 }
 
 bool GateConnection::SendToClient() {
-  if (to_client_.empty()) return true;
-  const ssize_t sent = client_->Send(to_client_.data() + to_client_sent_, to_client_.size() - to_client_sent_);
-  if (sent < 0) return End(GateEnd::kClosed, "the MQTT client closed the connection");
-  to_client_sent_ += static_cast<std::size_t>(sent);
-  if (to_client_sent_ == to_client_.size()) to_client_.clear();
-  return true;
+  if (to_client_.SendTo(*client_)) return true;
+  return End(GateEnd::kClosed, "the MQTT client closed the connection");
 }
 
 bool GateConnection::ReadClient() {
@@ -93,24 +86,16 @@ bool GateConnection::ReadClient() {
 
 bool GateConnection::SendToBroker() {
   const std::uint64_t done = inbox_.DoneCount(connection_);
-  for (; !held_.empty() && held_.front().ticket <= done; held_.pop_front()) to_broker_ += held_.front().bytes;
-  if (!to_broker_.empty()) {
-    const ssize_t sent = broker_->Send(to_broker_.data() + to_broker_sent_, to_broker_.size() - to_broker_sent_);
-    if (sent < 0) return End(GateEnd::kClosed, "the connection to the broker broke");
-    to_broker_sent_ += static_cast<std::size_t>(sent);
-    if (to_broker_sent_ == to_broker_.size()) {
-      to_broker_.clear();
-      to_broker_sent_ = 0;
-    }
-  }
-  if (client_ended_ && held_.empty() && to_broker_.empty()) return End(GateEnd::kClosed, "the MQTT client closed the connection");
+  for (; !held_.empty() && held_.front().ticket <= done; held_.pop_front()) to_broker_.Append(held_.front().bytes);
+  if (!to_broker_.SendTo(*broker_)) return End(GateEnd::kClosed, "the connection to the broker broke");
+  if (client_ended_ && held_.empty() && to_broker_.IsEmpty()) return End(GateEnd::kClosed, "the MQTT client closed the connection");
   return true;
 }
 
 void GateConnection::Watch() {
-  int broker = to_broker_.empty() ? 0 : UV_WRITABLE;
-  if (!quiet_ && to_client_.empty() && !inbox_.IsFull()) broker |= UV_READABLE;
-  int client = to_client_.empty() ? 0 : UV_WRITABLE;
+  int broker = to_broker_.IsEmpty() ? 0 : UV_WRITABLE;
+  if (!quiet_ && to_client_.IsEmpty() && !inbox_.IsFull()) broker |= UV_READABLE;
+  int client = to_client_.IsEmpty() ? 0 : UV_WRITABLE;
   if (!client_ended_ && held_.empty() && IsAllDone()) client |= UV_READABLE;
   broker_->SetEvents(broker);
   client_->SetEvents(client);

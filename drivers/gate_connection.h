@@ -20,6 +20,7 @@
 #include <memory>
 #include <string>
 
+#include "drivers/outgoing.h"
 #include "drivers/socket.h"
 #include "gateway/inbox.h"
 #include "gateway/loop.h"
@@ -71,11 +72,9 @@ class GateConnection {
   std::unique_ptr<Socket> broker_;
   std::unique_ptr<Socket> client_;
 
-  std::string to_client_;  // Read from the broker, not yet taken by the client.
-  std::size_t to_client_sent_ = 0;
+  Outgoing to_client_;  // Read from the broker, not yet taken by the client.
   std::deque<Held> held_;
-  std::string to_broker_;  // Released.
-  std::size_t to_broker_sent_ = 0;
+  Outgoing to_broker_;  // Released.
   bool client_ended_ = false;
   bool quiet_ = false;
 

@@ -35,8 +35,8 @@ void GateRelay::OnReady() {
 }
 
 bool GateRelay::Move(Socket& from, Socket& to, Way& way) {
-  if (!SendOn(to, way)) return false;
-  if (way.ended || !way.bytes.empty()) return true;
+  if (!way.bytes.SendTo(to)) return false;
+  if (way.ended || !way.bytes.IsEmpty()) return true;
   const ssize_t got = from.Receive(g_chunk.data(), g_chunk.size());
   if (got == Socket::kNothingNow) return true;
   if (got == Socket::kBroken) return false;
@@ -45,25 +45,13 @@ bool GateRelay::Move(Socket& from, Socket& to, Way& way) {
     ::shutdown(to.fd(), SHUT_WR);
     return true;
   }
-  way.bytes.assign(g_chunk.data(), static_cast<std::size_t>(got));
-  return SendOn(to, way);
-}
-
-bool GateRelay::SendOn(Socket& to, Way& way) {
-  if (way.bytes.empty()) return true;
-  const ssize_t sent = to.Send(way.bytes.data() + way.sent, way.bytes.size() - way.sent);
-  if (sent == Socket::kBroken) return false;
-  way.sent += static_cast<std::size_t>(sent);
-  if (way.sent < way.bytes.size()) return true;
-  way.bytes.clear();
-  way.sent = 0;
-  return true;
+  return way.bytes.SendTo(to, {g_chunk.data(), static_cast<std::size_t>(got)});
 }
 
 void GateRelay::Watch(bool broken) {
   const auto events = [broken](const Way& in, const Way& out) {
     if (broken) return 0;
-    return (in.bytes.empty() && !in.ended ? UV_READABLE : 0) | (out.bytes.empty() ? 0 : UV_WRITABLE);
+    return (in.bytes.IsEmpty() && !in.ended ? UV_READABLE : 0) | (out.bytes.IsEmpty() ? 0 : UV_WRITABLE);
   };
   broker_->SetEvents(events(down_, up_));
   client_->SetEvents(events(up_, down_));

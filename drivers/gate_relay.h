@@ -8,11 +8,11 @@
 // Loop thread.
 #pragma once
 
-#include <cstddef>
 #include <functional>
 #include <memory>
 #include <string>
 
+#include "drivers/outgoing.h"
 #include "drivers/socket.h"
 
 namespace sluice {
@@ -28,15 +28,13 @@ class GateRelay {
  private:
   /// One direction.
   struct Way {
-    std::string bytes;  // Read, not yet taken by the other side.
-    std::size_t sent = 0;
+    Outgoing bytes;  // Read, not yet taken by the other side.
     bool ended = false;
   };
 
   void OnReady();
   /// Moves what can be moved now; false if a side is broken.
   static bool Move(Socket& from, Socket& to, Way& way);
-  static bool SendOn(Socket& to, Way& way);
   void Watch(bool broken);
   void End(const std::string& why);
 

@@ -30,10 +30,11 @@ std::string ExplainSources(const Config& config, const std::string& topic, std::
 std::string ExplainTarget(const Config& config, const Routed& routed, const std::string& topic) {
   const SinkConfig& sink = config.sinks[routed.sink];
   std::string text = sink.name;
+  const bool own_topic = sink.type == SinkType::kMqtt && routed.destination.empty();
   if (sink.type == SinkType::kKinesis) {
     text += ", stream " + (routed.destination.empty() ? sink.kinesis.stream : routed.destination);
-  } else if (!routed.destination.empty()) {
-    text += ", topic " + routed.destination;
+  } else if (own_topic || !routed.destination.empty()) {
+    text += ", topic " + (own_topic ? topic : routed.destination);
   }
   return Line("to", text + ", key " + (routed.key ? *routed.key : topic));
 }

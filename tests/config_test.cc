@@ -214,6 +214,7 @@ TEST_CASE("config: what would break the promise is refused, with the reason") {
                          {"/sinks/cloud/rdkafka", {{"message.timeout.ms", 5}}, "until they are delivered"},
                          {"/sinks/cloud/rdkafka", {{"enable.ssl.certificate.verification", false}}, "prove who it is"},
                          {"/sinks/cloud/rdkafka", {{"partitioner", "random"}}, "lose their order"},
+                         {"/sinks/cloud/rdkafka", {{"linger.ms", 60'001}}, "at most 60000"},
                          {"/sinks/cloud/rdkafka", {{"plugin.library.paths", "x.so"}}, "foreign code"},
                          {"/sinks/cloud/rdkafka", {{"dr_msg_cb", "x"}}, "programming interface"},
                          {"/sinks/cloud/rdkafka", {{"api.version.request", false}}, "headers"},
