@@ -92,7 +92,8 @@ Result<std::unique_ptr<KafkaProducer>> KafkaProducer::Create(const std::string& 
   auto throttle = std::make_unique<Throttle>();
   rd_kafka_conf_set_opaque(conf, throttle.get());
   rd_kafka_conf_set_throttle_cb(conf, [](rd_kafka_t*, const char*, std::int32_t, int milliseconds, void* opaque) {
-    static_cast<Throttle*>(opaque)->milliseconds = milliseconds;
+    // Zero tells that the last answer was not throttled; the next may be.
+    if (milliseconds > 0) static_cast<Throttle*>(opaque)->wait = std::chrono::milliseconds(milliseconds);
   });
   char why[512];
   rd_kafka_t* kafka = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof why);
@@ -181,9 +182,7 @@ void KafkaProducer::Drain(const Listener& listener) {
     }
     rd_kafka_event_destroy(event);
   }
-  if (throttle_->milliseconds == throttle_told_) return;
-  throttle_told_ = throttle_->milliseconds;
-  listener.on_throttle(std::chrono::milliseconds(throttle_told_));
+  if (throttle_->wait.count() > 0) listener.on_throttle(std::exchange(throttle_->wait, {}));
 }
 
 void KafkaProducer::TellReports(rd_kafka_event_t* event, const Listener& listener) const {

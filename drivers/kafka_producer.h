@@ -30,7 +30,7 @@ class KafkaProducer {
     std::function<void(const KafkaReport&)> on_report;
     /// An error of the client as a whole.
     std::function<void(rd_kafka_resp_err_t error, const std::string& text)> on_error;
-    /// The brokers make us wait so long before the next request; 0: not any more.
+    /// The brokers make us wait so long before the next request. At most once a Drain.
     std::function<void(std::chrono::milliseconds)> on_throttle;
   };
 
@@ -52,7 +52,7 @@ class KafkaProducer {
  private:
   /// Written by the library's callback, which runs within Drain.
   struct Throttle {
-    int milliseconds = 0;
+    std::chrono::milliseconds wait{0};
   };
 
   KafkaProducer(std::string name, rd_kafka_t* kafka, std::unique_ptr<Throttle> throttle);
@@ -63,7 +63,6 @@ class KafkaProducer {
 
   const std::string name_;
   const std::unique_ptr<Throttle> throttle_;
-  int throttle_told_ = 0;
   rd_kafka_t* const kafka_;
   rd_kafka_queue_t* const queue_;
   int event_fd_;

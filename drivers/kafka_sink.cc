@@ -8,6 +8,9 @@
 namespace sluice {
 namespace {
 
+// After so long without it, throttling is over.
+constexpr std::chrono::milliseconds kThrottleQuiet{30'000};
+
 void Add(rd_kafka_headers_t* headers, std::string_view name, std::string_view value) {
   rd_kafka_header_add(headers, name.data(), static_cast<ssize_t>(name.size()), value.data(), static_cast<ssize_t>(value.size()));
 }
@@ -46,6 +49,9 @@ KafkaSink::KafkaSink(const std::string& name, const KafkaSinkConfig& config, con
       config_(config),
       cloud_event_(identity),
       loop_(loop),
+      throttle_timer_(loop.NewTimer([this] {
+        Log(LogLevel::kInfo, "kafka", "the brokers slow us down no more", {{"sink", name_}});
+      })),
       producer_(std::move(producer)),
       unsent_timer_(loop.NewTimer([this] { TellUnsent(); })) {}
 
@@ -104,9 +110,9 @@ void KafkaSink::OnError(rd_kafka_resp_err_t error, const std::string& text) {
 }
 
 void KafkaSink::OnThrottle(std::chrono::milliseconds wait) {
-  const bool throttled = wait.count() > 0;
-  if (std::exchange(throttled_, throttled) == throttled) return;
-  if (!throttled) return Log(LogLevel::kInfo, "kafka", "the brokers slow us down no more", {{"sink", name_}});
+  const bool is_known = throttle_timer_->IsActive();
+  throttle_timer_->Start(kThrottleQuiet);
+  if (is_known) return;
   Log(LogLevel::kWarning, "kafka", "the brokers slow us down: raise this client's quota, or send less",
       {{"sink", name_}, {"wait_ms", std::to_string(wait.count())}});
 }

@@ -57,7 +57,7 @@ class KafkaSink : public Sink {
   Loop& loop_;
   SinkListener* listener_ = nullptr;
   KafkaTrouble trouble_;
-  bool throttled_ = false;  // Told in the log.
+  const std::unique_ptr<Timer> throttle_timer_;  // Runs while the brokers slow us down, anew each time they do.
   std::unique_ptr<KafkaProducer> producer_;
   std::unique_ptr<FdWatch> watch_;
   // Rows that could not even be queued; their verdicts come with the next turn of the loop.

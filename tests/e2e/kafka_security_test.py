@@ -161,10 +161,12 @@ class Security(unittest.TestCase):
             for number in range(30):
                 PublishOne(mosquitto.port, "plant/a", b"%d" % number + b" " * 10_000)
             sluice.UntilLog("create the topic gone", 60)
-            sluice.UntilLog("the brokers slow us down", 60)
+            sluice.UntilLog("the brokers slow us down: raise this client's quota", 60)
             secure.CreateTopic("gone")
             for sink in sinks:
                 Until(lambda: {line.strip() for line in secure.Payloads(sink)} >= {str(n) for n in range(30)}, 90, f"all arrives by {sink}")
+            # The quota holds for seconds on end and is one trouble all the while.
+            self.assertEqual(len(self.Lines(sluice, "slow", "the brokers slow us down")), 1)
             self.assertEqual(sluice.Stop(), 0)
             self.assertEqual(DeadLetters(rig), 0)
 
