@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -16,7 +17,9 @@ using Duration = std::chrono::milliseconds;
 using Bytes = std::uint64_t;
 
 struct GatewayConfig {
-  std::string id;  ///< Default: the host name.
+  std::string id;        ///< Default: the host name.
+  std::string hostname;  ///< Not from the configuration.
+  std::map<std::string, std::string> labels;
 };
 
 /// Client side of TLS, the same for every driver. Paths of PEM files; empty means: the system's CAs, no client certificate.
@@ -135,12 +138,24 @@ struct SinkConfig {
   MqttSinkConfig mqtt;        ///< When type is kMqtt.
   Duration retry_min = std::chrono::milliseconds(250);
   Duration retry_max = std::chrono::seconds(30);
+  std::size_t max_destinations = 1000;  ///< That templates may come to. Not for a file.
+};
+
+/// What a sink gets with the payload.
+enum class Envelope {
+  kCloudEvents,
+  kNone,  ///< For metered links: no attributes.
 };
 
 /// One sink of a route.
 struct RouteTarget {
   std::string sink;
-  std::string destination;  ///< Template: Kafka topic, MQTT topic. Empty for MQTT: the event's own; other sinks need none.
+  std::string
+      destination;  ///< Template: Kafka topic, MQTT topic, Kinesis stream. Empty: the event's own, the sink's own; a file needs none.
+  std::optional<std::string> key = std::nullopt;    ///< Template; none: the route's.
+  std::map<std::string, std::string> headers = {};  ///< Templates by name, besides the route's; they come before those.
+  std::optional<Envelope> envelope = std::nullopt;  ///< None: the route's.
+  bool retain = false;                              ///< MQTT: as a retained message.
 };
 
 struct RouteConfig {
@@ -149,7 +164,9 @@ struct RouteConfig {
   std::vector<std::string> except;  ///< MQTT filters: what one of them matches is not for this route.
   std::string key;                  ///< Template; empty: the MQTT topic.
   std::vector<RouteTarget> to;
-  bool continue_after = false;  ///< JSON: "continue".
+  bool continue_after = false;                      ///< JSON: "continue".
+  std::map<std::string, std::string> headers = {};  ///< Templates by name, for the targets that have headers.
+  Envelope envelope = Envelope::kCloudEvents;       ///< For the targets that have a choice.
 };
 
 enum class LogLevel { kError, kWarning, kInfo, kDebug };

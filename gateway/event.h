@@ -53,6 +53,7 @@ struct Row {
   std::string destination;         ///< Sink-specific: Kafka topic; MQTT topic, empty: the event's own; for a file, free text.
   std::optional<std::string> key;  ///< Ordering key; none means: the topic is the key.
   bool retain = false;             ///< MQTT sink: published with the retain flag.
+  bool bare = false;               ///< Sent without CloudEvents attributes.
   Event event;
 
   const std::string& Key() const { return key ? *key : event.topic; }

@@ -4,51 +4,9 @@
 #include <cstdint>
 
 namespace sluice {
-namespace {
-
-// Numbers of the names that every route has; those of the wildcards follow.
-enum Name : std::size_t { kTopic, kSource, kGatewayId, kFirstWildcard };
-
-// Source: Apache Kafka, org.apache.kafka.common.internals.Topic.
-bool IsLegalInKafkaTopic(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
-}
-
-std::optional<std::size_t> NumberOf(std::string_view name, const TopicFilter& filter) {
-  if (name == "topic") return kTopic;
-  if (name == "source") return kSource;
-  if (name == "gateway.id") return kGatewayId;
-  const auto& names = filter.names();
-  auto it = std::find(names.begin(), names.end(), name);
-  if (it == names.end()) return std::nullopt;
-  return kFirstWildcard + static_cast<std::size_t>(it - names.begin());
-}
-
-}  // namespace
-
-struct Router::Values {
-  const Event& event;
-  const std::string& source;
-  const std::string& gateway_id;
-  const Captures& captures;
-
-  std::string_view Of(std::size_t name) const {
-    switch (name) {
-      case kTopic:
-        return event.topic;
-      case kSource:
-        return source;
-      case kGatewayId:
-        return gateway_id;
-      default:
-        return captures.level[name - kFirstWildcard];
-    }
-  }
-};
 
 Result<Router> Router::Create(const Config& config) {
   Router router;
-  router.gateway_id_ = config.gateway.id;
   for (const RouteConfig& route : config.routes) {
     const std::size_t first = router.entries_.size();
     for (const std::string& filter : route.match) {
@@ -64,37 +22,40 @@ Result<Router> Router::Create(const Config& config) {
     if (!entry) return tl::unexpected<Error>(entry.error());
     router.unrouted_ = std::move(*entry);
   }
+  const auto has_fields = [](const Entry& entry) { return !entry.fields.empty(); };
+  const bool any = std::any_of(router.entries_.begin(), router.entries_.end(), has_fields);
+  if (any || (router.unrouted_ && has_fields(*router.unrouted_))) router.payload_ = std::make_unique<PayloadFields>();
   return router;
 }
 
 Result<Router::Entry> Router::MakeEntry(const Config& config, const RouteConfig& route, const std::string& filter) {
   Result<TopicFilter> parsed = TopicFilter::Parse(filter);
   if (!parsed) return tl::unexpected<Error>(parsed.error());
-  Entry entry{std::move(*parsed), {}, route.name, std::nullopt, {}, 0};
+  Result<std::vector<TopicFilter>> except = ParseExceptions(route);
+  if (!except) return tl::unexpected<Error>(except.error());
+  EventNames names(config.gateway, *parsed);
+  std::vector<TargetTemplates> targets;
+  for (const RouteTarget& target : route.to) {
+    Result<TargetTemplates> templates = TargetTemplates::Create(config, route, target, names);
+    if (!templates) return tl::unexpected<Error>(templates.error());
+    targets.push_back(std::move(*templates));
+  }
+  return Entry{*parsed, std::move(*except), route.name, names.fields(), std::move(targets), 0};
+}
+
+Result<std::vector<TopicFilter>> Router::ParseExceptions(const RouteConfig& route) {
+  std::vector<TopicFilter> exceptions;
   for (const std::string& text : route.except) {
     Result<TopicFilter> except = TopicFilter::Parse(text);
     if (!except) return Fail(ErrorCode::kInvalid, "except `" + text + "`: " + except.error().message);
     if (!except->names().empty()) return Fail(ErrorCode::kInvalid, "except `" + text + "`: write `+` here; nothing can refer to the name");
-    entry.except.push_back(std::move(*except));
+    exceptions.push_back(std::move(*except));
   }
-  const auto resolve = [&](std::string_view name) { return NumberOf(name, entry.filter); };
-  if (!route.key.empty() && route.key != "{topic}") {
-    Result<Template> key = Template::Parse(route.key, resolve);
-    if (!key) return Fail(ErrorCode::kInvalid, "key: " + key.error().message);
-    entry.key = std::move(*key);
-  }
-  for (const RouteTarget& target : route.to) {
-    auto sink = std::find_if(config.sinks.begin(), config.sinks.end(), [&](const SinkConfig& s) { return s.name == target.sink; });
-    if (sink == config.sinks.end()) return Fail(ErrorCode::kInvalid, "there is no sink `" + target.sink + "`");
-    Result<Template> destination = Template::Parse(target.destination, resolve);
-    if (!destination) return Fail(ErrorCode::kInvalid, "to " + target.sink + ": " + destination.error().message);
-    entry.targets.push_back(
-        {static_cast<std::size_t>(sink - config.sinks.begin()), sink->type == SinkType::kKafka, std::move(*destination)});
-  }
-  return entry;
+  return exceptions;
 }
 
 void Router::Route(const Event& event, const std::string& source, std::vector<Routed>& routed) const {
+  if (payload_) payload_->Use(event.payload);
   Captures captures;
   for (std::size_t i = 0; i < entries_.size();) {
     const Entry& entry = entries_[i];
@@ -102,22 +63,38 @@ void Router::Route(const Event& event, const std::string& source, std::vector<Ro
       ++i;
       continue;
     }
-    Append(entry, Values{event, source, gateway_id_, captures}, routed);
+    Append(entry, event, source, captures, routed);
     i = entry.next;
   }
-  if (routed.empty() && unrouted_) Append(*unrouted_, Values{event, source, gateway_id_, captures}, routed);
+  if (routed.empty() && unrouted_) Append(*unrouted_, event, source, captures, routed);
+}
+
+std::vector<const Router::Entry*> Router::EntriesFor(const std::string& topic) const {
+  std::vector<const Entry*> entries;
+  Captures captures;
+  for (std::size_t i = 0; i < entries_.size();) {
+    const bool takes = Takes(entries_[i], topic, captures);
+    if (takes) entries.push_back(&entries_[i]);
+    i = takes ? entries_[i].next : i + 1;
+  }
+  if (entries.empty() && unrouted_) entries.push_back(&*unrouted_);
+  return entries;
 }
 
 std::vector<std::string> Router::MatchingRoutes(const std::string& topic) const {
   std::vector<std::string> names;
-  Captures captures;
-  for (std::size_t i = 0; i < entries_.size();) {
-    const bool takes = Takes(entries_[i], topic, captures);
-    if (takes) names.push_back(entries_[i].route);
-    i = takes ? entries_[i].next : i + 1;
-  }
-  if (names.empty() && unrouted_) names.push_back(unrouted_->route);
+  for (const Entry* entry : EntriesFor(topic)) names.push_back(entry->route);
   return names;
+}
+
+std::vector<std::string> Router::FieldsFor(const std::string& topic) const {
+  std::vector<std::string> fields;
+  for (const Entry* entry : EntriesFor(topic)) {
+    for (const FieldPath& field : entry->fields) {
+      if (std::find(fields.begin(), fields.end(), field.text) == fields.end()) fields.push_back(field.text);
+    }
+  }
+  return fields;
 }
 
 bool Router::Takes(const Entry& entry, const std::string& topic, Captures& captures) {
@@ -126,21 +103,12 @@ bool Router::Takes(const Entry& entry, const std::string& topic, Captures& captu
   return std::none_of(entry.except.begin(), entry.except.end(), [&](const TopicFilter& except) { return except.Matches(topic, ignored); });
 }
 
-void Router::Append(const Entry& entry, const Values& values, std::vector<Routed>& routed) const {
-  const auto plain = [&](std::string& out, std::size_t name) { out += values.Of(name); };
-  const auto kafka = [&](std::string& out, std::size_t name) {
-    for (char c : values.Of(name)) out += IsLegalInKafkaTopic(c) ? c : '_';
-  };
-  for (const Target& target : entry.targets) {
-    if (std::any_of(routed.begin(), routed.end(), [&](const Routed& r) { return r.sink == target.sink; })) continue;
-    Routed& one = routed.emplace_back();
-    one.sink = target.sink;
-    if (target.is_kafka) {
-      target.destination.Render(one.destination, kafka);
-    } else {
-      target.destination.Render(one.destination, plain);
-    }
-    if (entry.key) entry.key->Render(one.key.emplace(), plain);
+void Router::Append(const Entry& entry, const Event& event, const std::string& source, const Captures& captures,
+                    std::vector<Routed>& routed) const {
+  const EventValues values{event, source, captures, entry.fields, payload_.get()};
+  for (const TargetTemplates& target : entry.targets) {
+    if (std::any_of(routed.begin(), routed.end(), [&](const Routed& r) { return r.sink == target.sink(); })) continue;
+    target.Render(values, routed.emplace_back());
   }
 }
 

@@ -1,32 +1,28 @@
 // The router: which sinks an event goes to, under which destination and key.
 //
 // Routes are read in order; the first that matches wins, unless it says "continue". A sink gets an event at most once: the first route that
-// names it decides. An event that no route matches goes where `unrouted` says, or nowhere.
+// names it decides. An event that no route matches goes where `unrouted` says, or nowhere. An event that a route sends where it cannot go
+// (no such destination, a payload without the field that a template wants) is still routed, with the reason.
 //
-// Names in templates: the named wildcards of all the route's filters, `topic`, `source`, `gateway.id`. What comes from the topic and cannot
-// be part of a Kafka topic name becomes `_` in the destination of a Kafka sink.
+// Names in templates: gateway/event_names.h. What a destination cannot have becomes `_` (gateway/sink_rules.h).
 //
-// Pure. Thread: any, Route is const.
+// Pure. Thread: one at a time; Route is const but for the buffers in which payloads are parsed.
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "config/config.h"
 #include "gateway/event.h"
+#include "gateway/payload_fields.h"
 #include "gateway/result.h"
-#include "gateway/template.h"
+#include "gateway/target_templates.h"
 #include "gateway/topic.h"
 
 namespace sluice {
-
-struct Routed {
-  std::size_t sink = 0;  ///< Index in Config::sinks.
-  std::string destination;
-  std::optional<std::string> key;  ///< None: the topic is the key.
-};
 
 class Router {
  public:
@@ -36,30 +32,29 @@ class Router {
   void Route(const Event& event, const std::string& source, std::vector<Routed>& routed) const;
   /// Names of the routes that take `topic`, in order; for people.
   std::vector<std::string> MatchingRoutes(const std::string& topic) const;
+  /// The fields of the payload that these look at.
+  std::vector<std::string> FieldsFor(const std::string& topic) const;
 
  private:
-  struct Target {
-    std::size_t sink;
-    bool is_kafka;
-    Template destination;
-  };
   /// One filter of a route, with the route's templates bound to the filter's names.
   struct Entry {
     TopicFilter filter;
     std::vector<TopicFilter> except;
     std::string route;
-    std::optional<Template> key;
-    std::vector<Target> targets;
+    std::vector<FieldPath> fields;  // Of the payload, that its templates name.
+    std::vector<TargetTemplates> targets;
     std::size_t next;  // The entry to go on with after a match: the next route's, or past the end.
   };
-  struct Values;
   static Result<Entry> MakeEntry(const Config& config, const RouteConfig& route, const std::string& filter);
+  static Result<std::vector<TopicFilter>> ParseExceptions(const RouteConfig& route);
   static bool Takes(const Entry& entry, const std::string& topic, Captures& captures);
-  void Append(const Entry& entry, const Values& values, std::vector<Routed>& routed) const;
+  std::vector<const Entry*> EntriesFor(const std::string& topic) const;
+  void Append(const Entry& entry, const Event& event, const std::string& source, const Captures& captures,
+              std::vector<Routed>& routed) const;
 
-  std::string gateway_id_;
   std::vector<Entry> entries_;
   std::optional<Entry> unrouted_;
+  std::unique_ptr<PayloadFields> payload_;  // If some entry has fields.
 };
 
 }  // namespace sluice

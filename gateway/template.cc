@@ -25,11 +25,15 @@ Result<Template> Template::Parse(std::string_view text, const Resolve& resolve) 
     const std::size_t end = text.find('}', i);
     if (end == std::string_view::npos) return Fail(ErrorCode::kInvalid, "`{` without `}`" + at + "; write `{{` for a brace");
     const std::string_view name = text.substr(i + 1, end - i - 1);
-    const std::optional<std::size_t> number = resolve(name);
-    if (!number) return Fail(ErrorCode::kInvalid, "nothing is named `{" + std::string(name) + "}`" + at);
-    flush();
-    result.parts_.push_back({"", number});
+    const std::optional<Name> meaning = resolve(name);
+    if (!meaning) return Fail(ErrorCode::kInvalid, "nothing is named `{" + std::string(name) + "}`" + at);
     i = end;
+    if (const auto* text_of_name = std::get_if<std::string>(&*meaning)) {
+      literal += *text_of_name;
+      continue;
+    }
+    flush();
+    result.parts_.push_back({"", std::get<std::size_t>(*meaning)});
   }
   flush();
   return result;

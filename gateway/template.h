@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "gateway/result.h"
@@ -16,8 +17,11 @@ namespace sluice {
 
 class Template {
  public:
-  /// `resolve` gives the number of a name, or nothing if there is no such name. kInvalid says what is wrong and at which character.
-  using Resolve = std::function<std::optional<std::size_t>(std::string_view name)>;
+  /// What a name stands for: a number, under which it is rendered, or a text that is always the same.
+  using Name = std::variant<std::size_t, std::string>;
+  /// Nothing if there is no such name.
+  using Resolve = std::function<std::optional<Name>(std::string_view name)>;
+  /// kInvalid says what is wrong and at which character.
   static Result<Template> Parse(std::string_view text, const Resolve& resolve);
 
   /// `append(out, number)` appends the value of a name.
@@ -31,6 +35,8 @@ class Template {
       }
     }
   }
+  bool IsEmpty() const { return parts_.empty(); }
+  /// Renders the same for all events.
   bool IsConstant() const;
 
  private:

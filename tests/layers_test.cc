@@ -45,9 +45,10 @@ std::string Stem(const std::string& path) {
 }
 
 const std::set<std::string> kBase = {"gateway/event", "gateway/result", "gateway/ports", "config/config"};
-const std::set<std::string> kPure = {"gateway/topic",       "gateway/template",    "gateway/router",
-                                     "gateway/backoff",     "gateway/settlement",  "gateway/explain",
-                                     "gateway/lane_buffer", "gateway/cloud_event", "gateway/endpoint"};
+const std::set<std::string> kPure = {"gateway/topic",      "gateway/template",         "gateway/router",      "gateway/backoff",
+                                     "gateway/settlement", "gateway/explain",          "gateway/lane_buffer", "gateway/cloud_event",
+                                     "gateway/sink_rules", "gateway/target_templates", "gateway/event_names", "gateway/payload_fields",
+                                     "gateway/endpoint"};
 
 TEST_CASE("layers: the base includes nothing but itself and the standard library") {
   for (const Source& source : AllSources()) {
@@ -64,8 +65,10 @@ TEST_CASE("layers: the pure files include the base and each other, no loop, log 
     for (const std::string& own : source.own) {
       CHECK_MESSAGE((kBase.contains(Stem(own)) || kPure.contains(Stem(own))), source.path, " includes ", own);
     }
-    for (const std::string& name : source.foreign)
+    for (const std::string& name : source.foreign) {
+      if (name == "simdjson.h" && source.path == "gateway/payload_fields.cc") continue;
       CHECK_MESSAGE(name.find_first_of("/.") == std::string::npos, source.path, " includes ", name);
+    }
   }
 }
 
@@ -132,6 +135,7 @@ TEST_CASE("layers: client libraries appear in one driver's files, and Paho in on
       if (StartsWith(name, "mqtt/"))
         CHECK_MESSAGE((source.path == "drivers/mqtt_paho.h" || source.path == "drivers/mqtt_client.cc"), source.path);
       if (StartsWith(name, "librdkafka/")) CHECK_MESSAGE(StartsWith(source.path, "drivers/kafka_"), source.path);
+      if (name == "simdjson.h") CHECK_MESSAGE(source.path == "gateway/payload_fields.cc", source.path);
       if (StartsWith(name, "curl/")) {
         CHECK_MESSAGE((StartsWith(source.path, "drivers/http_") && source.path.ends_with(".cc")), source.path);
       }

@@ -2,7 +2,9 @@
 #include <doctest/doctest.h>
 
 #include <random>
+#include <tuple>
 
+#include "gateway/destinations.h"
 #include "gateway/explain.h"
 #include "gateway/router.h"
 #include "gateway/template.h"
@@ -95,8 +97,9 @@ TEST_CASE("topic filter: two overlap exactly if some topic matches both, one cov
 }
 
 std::string Render(const std::string& text) {
-  const auto resolve = [](std::string_view name) -> std::optional<std::size_t> {
-    if (name == "a") return 0;
+  const auto resolve = [](std::string_view name) -> std::optional<Template::Name> {
+    if (name == "a") return std::size_t{0};
+    if (name == "c") return "{always}";
     return std::nullopt;
   };
   Result<Template> parsed = Template::Parse(text, resolve);
@@ -109,6 +112,7 @@ std::string Render(const std::string& text) {
 TEST_CASE("template: names are replaced, double braces are braces, mistakes are told with their place") {
   CHECK(Render("p.{a}.{a}q") == "p.X.Xq");
   CHECK(Render("{{a}}{a}") == "{a}X");
+  CHECK(Render("p.{c}.{a}") == "p.{always}.X");
   CHECK(Render("") == "");
   CHECK(Render("x{b}") == "error: nothing is named `{b}` at character 2");
   CHECK(Render("x{a").find("character 2") != std::string::npos);
@@ -132,9 +136,10 @@ Config MakeConfig(std::vector<RouteConfig> routes) {
   return config;
 }
 
-std::vector<Routed> Route(const Config& config, const std::string& topic) {
+std::vector<Routed> Route(const Config& config, const std::string& topic, const std::string& payload = "") {
   Event event;
   event.topic = topic;
+  event.payload = payload;
   std::vector<Routed> routed;
   Router::Create(config)->Route(event, "local", routed);
   return routed;
@@ -224,6 +229,123 @@ TEST_CASE("router: named wildcards, source and gateway fill templates; what Kafk
 
 TEST_CASE("router: without a key template the topic is the key") {
   CHECK(!Route(MakeConfig({MakeRoute({"#"}, {{"copy", ""}})}), "a")[0].key.has_value());
+}
+
+TEST_CASE("router: labels and the gateway's names fill templates, and leave the destination the same for all events") {
+  Config config = MakeConfig({MakeRoute({"{x}/#"}, {{"cloud", "p.{label.site}.{gateway.hostname}"}, {"copy", "{x}"}}, "{label.site}")});
+  CHECK(!Router::Create(config));
+  config.gateway.labels = {{"site", "graz {north}"}};
+  config.gateway.hostname = "box";
+  const std::vector<Routed> routed = Route(config, "a/b");
+  REQUIRE(routed.size() == 2);
+  CHECK(routed[0].destination == "p.graz__north_.box");
+  CHECK(routed[0].key == "graz {north}");
+  CHECK(!routed[0].is_templated);
+  CHECK(routed[1].is_templated);
+}
+
+TEST_CASE("router: fields of the payload fill templates, numbers as they stand, strings unescaped") {
+  const Config config = MakeConfig({MakeRoute({"#"}, {{"copy", "{payload.meta.site}"}}, "{payload.n}|{payload.on}|{payload.none}")});
+  for (const auto& [payload, destination, key] : std::vector<std::tuple<std::string, std::string, std::string>>{
+           {R"({"n":1.50,"on":true,"none":null,"meta":{"site":"a\u00e9\"\u0000"}})", "a\xc3\xa9\"_", "1.50|true|null"},
+           {R"( { "none" : "x" , "meta" : { "a" : [1,{"site":2}], "site" : 12345678901234567890123 } , "on" : -1e+5 , "n" : 0 } )",
+            "12345678901234567890123", "0|-1e+5|x"},
+           {R"({"n":1,"n":2,"on":"","none":"","meta":{"site":""}})", "", "1||"}}) {
+    const std::vector<Routed> routed = Route(config, "a", payload);
+    REQUIRE(routed.size() == 1);
+    CHECK(routed[0].misfit == "");
+    CHECK(routed[0].destination == destination);
+    CHECK(routed[0].key == key);
+  }
+}
+
+TEST_CASE("router: an event without the field that a template wants is a misfit of that target only, and says which field") {
+  const Config config = MakeConfig({MakeRoute({"#"}, {{"cloud", "t.{payload.a.b}"}, {"copy", "x"}})});
+  for (const char* payload :
+       {"", "not JSON", "[1]", "7", "{}", R"({"a":1})", R"({"a":{}})", R"({"a":{"b":{}}})", R"({"a":{"b":[1]}})", R"({"a":{"b":1)",
+        R"({"a":{"b":12x}})", R"({"a":{"b":1}} {)", R"({"a":{"b":"\ud800"}})", "{\"a\":{\"b\":\"\xff\"}}"}) {
+    const std::vector<Routed> routed = Route(config, "x", payload);
+    REQUIRE(routed.size() == 2);
+    CHECK_MESSAGE(routed[0].misfit == "no payload field `a.b`", payload);
+    CHECK(routed[1].misfit.empty());
+  }
+  CHECK(Route(config, "x", R"({"a":{"b":1}})")[0].misfit.empty());
+  for (const char* name : {"{payload.}", "{payload.a.}", "{payload.a..b}", "{payload}"}) {
+    CHECK_MESSAGE(!Router::Create(MakeConfig({MakeRoute({"#"}, {{"copy", name}})})), name);
+  }
+}
+
+TEST_CASE("payload fields: no payload, however it is cut or changed, is read beyond its end or brings the reader down") {
+  const std::string good = R"({"a":{"b":"\u00e9x","c":[1,2,{"d":null}]},"n":-12.5e3,"s":"","t":true})";
+  const std::vector<FieldPath> paths = {*FieldPath::Parse("a.b"), *FieldPath::Parse("n"), *FieldPath::Parse("t"),
+                                        *FieldPath::Parse("a.c.d")};
+  PayloadFields fields;
+  std::mt19937 random(7);
+  for (int round = 0; round < 20'000; ++round) {
+    std::string text = good.substr(0, random() % 4 == 0 ? random() % good.size() : good.size());
+    for (std::uint64_t n = random() % 4; n > 0 && !text.empty(); --n) text[random() % text.size()] = "{}[]\",:0\\\xff\0x"[random() % 13];
+    fields.Use(text);
+    for (const FieldPath& path : paths) {
+      std::string out = "before";
+      const bool found = fields.Append(path, out);
+      REQUIRE(out.starts_with("before"));
+      REQUIRE((found || out.size() == 6));
+    }
+  }
+}
+
+TEST_CASE("router: a destination that comes out empty, too long or impossible is a misfit, and says why") {
+  const Config config = MakeConfig({MakeRoute({"{a}/#"}, {{"cloud", "{a}"}, {"copy", "{a}"}})});
+  const auto misfit = [&](const std::string& level) { return Route(config, level + "/x")[0].misfit; };
+  CHECK(misfit("").find("is empty") != std::string::npos);
+  CHECK(misfit(".") == "no topic can be named `.`");
+  CHECK(misfit("..") == "no topic can be named `..`");
+  CHECK(misfit("...").empty());
+  CHECK(misfit(std::string(249, 'x')).empty());
+  CHECK(misfit(std::string(250, 'x')).find("longer than 249 bytes") != std::string::npos);
+  CHECK(Route(config, "/x")[1].misfit.empty());
+  CHECK(!Router::Create(MakeConfig({MakeRoute({"#"}, {{"cloud", std::string(250, 'x')}})})));
+}
+
+TEST_CASE("router: a target's key, headers and envelope come before the route's, which the other targets get") {
+  RouteConfig route = MakeRoute({"{a}/#"}, {{"cloud", "t"}, {"second", "t"}, {"copy", ""}}, "{a}");
+  route.headers = {{"site", "{a}"}, {"line", "1"}};
+  route.envelope = Envelope::kNone;
+  route.to[1].key = "own";
+  route.to[1].headers = {{"site", "mine"}, {"extra", "{topic}"}};
+  route.to[1].envelope = Envelope::kCloudEvents;
+  Config config = MakeConfig({route});
+  config.sinks.push_back(config.sinks[0]);
+  config.sinks.back().name = "second";
+  const std::vector<Routed> routed = Route(config, "g/x");
+  REQUIRE(routed.size() == 3);
+  CHECK(routed[0].key == "g");
+  CHECK(routed[0].headers == std::vector<Property>{{"line", "1"}, {"site", "g"}});
+  CHECK(routed[0].bare);
+  CHECK(routed[1].key == "own");
+  CHECK(routed[1].headers == std::vector<Property>{{"extra", "g/x"}, {"line", "1"}, {"site", "mine"}});
+  CHECK(!routed[1].bare);
+  CHECK(routed[2].headers.empty());
+  CHECK(!routed[2].bare);
+}
+
+TEST_CASE("router: a key that is too long is a misfit") {
+  const Config config = MakeConfig({MakeRoute({"#"}, {{"copy", ""}}, "{payload.k}")});
+  CHECK(Route(config, "a", R"({"k":")" + std::string(65'535, 'k') + "\"}")[0].misfit.empty());
+  CHECK(Route(config, "a", R"({"k":")" + std::string(65'536, 'k') + "\"}")[0].misfit == "the key is longer than 65535 bytes");
+}
+
+TEST_CASE("destinations: new ones are refused beyond the bound, known ones go on, and long names count for more") {
+  Destinations destinations({2, 1});
+  CHECK(destinations.Admit(0, "a"));
+  CHECK(destinations.Admit(0, "b"));
+  CHECK(!destinations.Admit(0, "c"));
+  CHECK(destinations.Admit(0, "a"));
+  CHECK(destinations.Admit(1, "c"));
+  Destinations long_ones({3});
+  CHECK(long_ones.Admit(0, std::string(2 * Destinations::kMaxAverage, 'x')));
+  CHECK(!long_ones.Admit(0, std::string(Destinations::kMaxAverage + 1, 'y')));
+  CHECK(long_ones.Admit(0, std::string(Destinations::kMaxAverage, 'z')));
 }
 
 }  // namespace
