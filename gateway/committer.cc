@@ -25,6 +25,14 @@ void MoveSettling(Batch& from, Batch& to) {
   from.dead_letters.clear();
 }
 
+// A header takes the place of the publisher's properties of its name.
+void SetHeaders(std::vector<Property> headers, std::vector<Property>& properties) {
+  for (Property& header : headers) {
+    std::erase_if(properties, [&](const Property& property) { return property.name == header.name; });
+    properties.push_back(std::move(header));
+  }
+}
+
 SourceCount& CountOf(Batch& batch, const std::string& source) {
   auto it = std::find_if(batch.sources.begin(), batch.sources.end(), [&](const SourceCount& c) { return c.source == source; });
   if (it != batch.sources.end()) return *it;
@@ -35,10 +43,11 @@ SourceCount& CountOf(Batch& batch, const std::string& source) {
 
 }  // namespace
 
-Committer::Committer(std::chrono::milliseconds commit_every, Seq last_seq, const Router& router, Inbox& inbox, EventStore& store,
-                     Clock& clock, Hooks hooks)
+Committer::Committer(std::chrono::milliseconds commit_every, Seq last_seq, const Router& router, Destinations& destinations, Inbox& inbox,
+                     EventStore& store, Clock& clock, Hooks hooks)
     : commit_every_(commit_every),
       router_(router),
+      destinations_(destinations),
       inbox_(inbox),
       store_(store),
       hooks_(std::move(hooks)),
@@ -115,6 +124,10 @@ Committer::Transaction Committer::Gather() {
     Log(LogLevel::kWarning, "gateway", "messages larger than max_payload refused",
         {{"source", count.source}, {"messages", std::to_string(count.too_large)}});
   }
+  if (const std::vector<Misfit>& misfits = transaction.batch.misfits; !misfits.empty()) {
+    Log(LogLevel::kWarning, "gateway", "events set aside: they cannot go where their routes send them",
+        {{"events", std::to_string(misfits.size())}, {"topic", misfits[0].row.event.topic}, {"reason", misfits[0].reason}});
+  }
   std::erase_if(transaction.batch.appends, [](const LaneAppend& append) { return append.rows.empty(); });
   return transaction;
 }
@@ -143,15 +156,31 @@ void Committer::AddRows(Batch& batch, Handed handed) {
   ++last_seq_;
   for (std::size_t i = 0; i < routed_.size(); ++i) {
     const bool last = i + 1 == routed_.size();
-    LaneSlot& lane = lanes_[routed_[i].sink];
-    Row& row = batch.appends[routed_[i].sink].rows.emplace_back();
+    Routed& routed = routed_[i];
+    CheckDestination(routed);
+    Row& row = AddRow(batch, routed);
     row.seq = last_seq_;
-    row.previous = std::exchange(lane.last_seq, last_seq_);
     row.source = *handed.source;
-    row.destination = std::move(routed_[i].destination);
-    row.key = std::move(routed_[i].key);
+    row.destination = std::move(routed.destination);
+    row.key = std::move(routed.key);
+    row.retain = routed.retain;
+    row.bare = routed.bare;
     row.event = last ? std::move(handed.event) : handed.event;
+    SetHeaders(std::move(routed.headers), row.event.properties);
   }
+}
+
+void Committer::CheckDestination(Routed& routed) {
+  if (!routed.is_templated || !routed.misfit.empty() || destinations_.Admit(routed.sink, routed.destination)) return;
+  routed.misfit = "too many destinations: max_destinations of the sink is reached";
+}
+
+Row& Committer::AddRow(Batch& batch, Routed& routed) {
+  LaneSlot& lane = lanes_[routed.sink];
+  if (!routed.misfit.empty()) return batch.misfits.emplace_back(Misfit{lane.id, {}, std::move(routed.misfit)}).row;
+  Row& row = batch.appends[routed.sink].rows.emplace_back();
+  row.previous = std::exchange(lane.last_seq, last_seq_);
+  return row;
 }
 
 void Committer::OnCommitted(const Result<void>& result, Transaction transaction) {

@@ -5,6 +5,7 @@
 //  2. Events become rows, and are counted, in the order of their arrival; a connection's `done` advances only after the transaction.
 //  3. A transaction that fails is tried again, the same rows with the same seqs, before any later event. Settling goes on meanwhile, on its
 //     own, because on a full disk it is what makes room.
+//  4. What cannot go where its route sends it is set aside with its reason, in the same transaction; its lane does not know it.
 //
 // Loop thread.
 #pragma once
@@ -16,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "gateway/destinations.h"
 #include "gateway/forwarder.h"
 #include "gateway/inbox.h"
 #include "gateway/ports.h"
@@ -38,8 +40,8 @@ class Committer {
   };
 
   /// `commit_every`: how long the first event waits for others; 0: no longer than the transaction before takes. References outlive it.
-  Committer(std::chrono::milliseconds commit_every, Seq last_seq, const Router& router, Inbox& inbox, EventStore& store, Clock& clock,
-            Hooks hooks);
+  Committer(std::chrono::milliseconds commit_every, Seq last_seq, const Router& router, Destinations& destinations, Inbox& inbox,
+            EventStore& store, Clock& clock, Hooks hooks);
 
   void SetLanes(std::vector<LaneSlot> lanes) { lanes_ = std::move(lanes); }
 
@@ -67,6 +69,8 @@ class Committer {
   Transaction Gather();
   void Add(Transaction& transaction, Handed handed);
   void AddRows(Batch& batch, Handed handed);
+  void CheckDestination(Routed& routed);
+  Row& AddRow(Batch& batch, Routed& routed);
   void TakeSettled(Batch& batch);
   void OnCommitted(const Result<void>& result, Transaction transaction);
   void OnDurable(Transaction transaction);
@@ -75,6 +79,7 @@ class Committer {
 
   const std::chrono::milliseconds commit_every_;
   const Router& router_;
+  Destinations& destinations_;
   Inbox& inbox_;
   EventStore& store_;
   const Hooks hooks_;

@@ -6,14 +6,24 @@
 #include "gateway/log.h"
 
 namespace sluice {
+namespace {
+
+std::vector<std::size_t> MaxDestinations(const Config& config) {
+  std::vector<std::size_t> max;
+  for (const SinkConfig& sink : config.sinks) max.push_back(sink.max_destinations);
+  return max;
+}
+
+}  // namespace
 
 Gateway::Gateway(const Config& config, Router router, Parts parts)
     : clock_(parts.clock),
       store_(parts.store),
       router_(std::move(router)),
+      destinations_(MaxDestinations(config)),
       sinks_(std::move(parts.sinks)),
       sources_(std::move(parts.sources)),
-      committer_(config.outbox.commit_every, parts.last_seq, router_, parts.inbox, parts.store, parts.clock,
+      committer_(config.outbox.commit_every, parts.last_seq, router_, destinations_, parts.inbox, parts.store, parts.clock,
                  {.on_cut =
                       [this] {
                         for (auto& source : sources_) source->OnCut();

@@ -13,6 +13,7 @@
 
 #include "config/config.h"
 #include "gateway/committer.h"
+#include "gateway/destinations.h"
 #include "gateway/forwarder.h"
 #include "gateway/inbox.h"
 #include "gateway/ports.h"
@@ -51,6 +52,7 @@ class Gateway {
   Clock& clock_;
   EventStore& store_;
   const Router router_;
+  Destinations destinations_;
   std::vector<std::unique_ptr<Sink>> sinks_;
   std::vector<std::unique_ptr<Source>> sources_;
   std::vector<std::unique_ptr<Forwarder>> forwarders_;

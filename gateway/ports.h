@@ -118,6 +118,14 @@ struct DeadLetter {
   WallTime when;
 };
 
+/// A row that cannot go where its route sends it: it is a dead letter of its lane from the start. It does not become the `previous` of
+/// another row, and has none.
+struct Misfit {
+  LaneId lane = 0;
+  Row row;
+  std::string reason;
+};
+
 /// What happened to one source's events of a batch; added to the ledger in the same transaction.
 struct SourceCount {
   std::string source;
@@ -134,6 +142,7 @@ struct SourceCount {
 struct Batch {
   Seq last_seq = 0;  ///< Highest seq given out so far, rows or not. Never falls.
   std::vector<LaneAppend> appends;
+  std::vector<Misfit> misfits;
   std::vector<DeadLetter> dead_letters;
   std::vector<LaneSettle> settles;
   std::vector<SourceCount> sources;

@@ -65,7 +65,7 @@ std::string LaneCounter(LaneId lane, const char* what) {
 }
 
 bool HasRows(const Batch& batch) {
-  return !batch.appends.empty() || !batch.sources.empty();
+  return !batch.appends.empty() || !batch.misfits.empty() || !batch.sources.empty();
 }
 
 }  // namespace
@@ -134,10 +134,14 @@ Result<void> Outbox::OpenFile() {
 
 Result<void> Outbox::PrepareFrequent() {
   FrequentStatements& all = frequent_.emplace();
-  const std::pair<Statement*, const char*> sql[] = {{&all.begin, "BEGIN IMMEDIATE"},
-                                                    {&all.commit, "COMMIT"},
-                                                    {&all.page_count, "PRAGMA page_count"},
-                                                    {&all.free_pages, "PRAGMA freelist_count"}};
+  const std::pair<Statement*, const char*> sql[] = {
+      {&all.begin, "BEGIN IMMEDIATE"},
+      {&all.commit, "COMMIT"},
+      {&all.page_count, "PRAGMA page_count"},
+      {&all.free_pages, "PRAGMA freelist_count"},
+      {&all.append_misfit,
+       "INSERT INTO dead_letter(seq, crc, destination, key, metadata, payload, lane, reason, at, attempts)"
+       " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0)"}};
   for (const auto& [statement, text] : sql) {
     Result<Statement> prepared = database_->Prepare(text);
     if (!prepared) return tl::unexpected<Error>(prepared.error());
@@ -326,7 +330,7 @@ Result<void> Outbox::EnsureOpen() {
 }
 
 Result<void> Outbox::CheckRoom(const Batch& batch) {
-  if (batch.appends.empty()) return {};
+  if (batch.appends.empty() && batch.misfits.empty()) return {};
   Result<std::int64_t> pages = frequent_->page_count.QueryInt();
   Result<std::int64_t> free_pages = frequent_->free_pages.QueryInt();
   if (!pages) return tl::unexpected<Error>(pages.error());
@@ -335,6 +339,7 @@ Result<void> Outbox::CheckRoom(const Batch& batch) {
   for (const LaneAppend& append : batch.appends) {
     for (const Row& row : append.rows) bytes += Footprint(row);
   }
+  for (const Misfit& misfit : batch.misfits) bytes += Footprint(misfit.row);
   const Bytes used = static_cast<Bytes>(*pages - *free_pages) * kPageSize;
   if (used + bytes > plan_.intake) return Fail(ErrorCode::kFull, "the outbox has reached outbox.max_bytes");
   const bool grows = static_cast<Bytes>(*free_pages) * kPageSize < 2 * bytes;
@@ -357,6 +362,9 @@ Result<void> Outbox::Apply(const Batch& batch, bool with_rows) {
     for (const LaneAppend& append : batch.appends) {
       if (Result<void> done = Append(append); !done) return done;
     }
+    for (const Misfit& misfit : batch.misfits) {
+      if (Result<void> done = AppendMisfit(misfit); !done) return done;
+    }
     Count(batch);
   }
   ledger_->Set("last_seq", std::max(ledger_->Get("last_seq"), static_cast<std::int64_t>(batch.last_seq)));
@@ -371,23 +379,40 @@ Result<void> Outbox::Append(const LaneAppend& append) {
   Statement& insert = (*statements)->append;
   std::size_t bytes = 0;
   for (const Row& row : append.rows) {
-    buffer_.clear();
-    EncodeMetadata(row, buffer_);
-    const std::string* key = row.key ? &*row.key : nullptr;
-    insert.BindInt(1, static_cast<std::int64_t>(row.seq));
-    insert.BindInt(2, RowChecksum(row.seq, row.destination, key, buffer_, row.event.payload));
-    insert.BindText(3, row.destination);
-    key != nullptr ? insert.BindBlob(4, *key) : insert.BindNull(4);
-    insert.BindBlob(5, buffer_);
-    insert.BindBlob(6, row.event.payload);
+    BindRow(insert, row);
     if (Result<void> run = insert.Run(); !run) return run;
-    bytes += 64 + row.destination.size() + (key != nullptr ? key->size() : 0) + buffer_.size() + row.event.payload.size();
+    bytes += 64 + row.destination.size() + (row.key ? row.key->size() : 0) + buffer_.size() + row.event.payload.size();
   }
   ledger_->Add(LaneCounter(append.lane, "in"), static_cast<std::int64_t>(append.rows.size()));
   ledger_->Add(LaneCounter(append.lane, "pending"), static_cast<std::int64_t>(append.rows.size()));
   ledger_->Add(LaneCounter(append.lane, "pending_bytes"), static_cast<std::int64_t>(bytes));
   ledger_->Set(LaneCounter(append.lane, "last_seq"), static_cast<std::int64_t>(append.rows.back().seq));
   return {};
+}
+
+Result<void> Outbox::AppendMisfit(const Misfit& misfit) {
+  Statement& insert = frequent_->append_misfit;
+  BindRow(insert, misfit.row);
+  insert.BindInt(7, misfit.lane);
+  insert.BindText(8, misfit.reason);
+  insert.BindInt(9, misfit.row.event.received.time_since_epoch().count());
+  if (Result<void> run = insert.Run(); !run) return run;
+  ledger_->Add(LaneCounter(misfit.lane, "in"), 1);
+  ledger_->Add(LaneCounter(misfit.lane, "dead_lettered"), 1);
+  return {};
+}
+
+// Parameters 1 to 6, which are valid until buffer_ changes.
+void Outbox::BindRow(Statement& insert, const Row& row) {
+  buffer_.clear();
+  EncodeMetadata(row, buffer_);
+  const std::string* key = row.key ? &*row.key : nullptr;
+  insert.BindInt(1, static_cast<std::int64_t>(row.seq));
+  insert.BindInt(2, RowChecksum(row.seq, row.destination, key, buffer_, row.event.payload));
+  insert.BindText(3, row.destination);
+  key != nullptr ? insert.BindBlob(4, *key) : insert.BindNull(4);
+  insert.BindBlob(5, buffer_);
+  insert.BindBlob(6, row.event.payload);
 }
 
 void Outbox::Count(const Batch& batch) {

@@ -72,6 +72,7 @@ class Outbox {
     Statement commit;
     Statement page_count;
     Statement free_pages;
+    Statement append_misfit;
   };
 
   Outbox(Options options, LockFile lock);
@@ -91,6 +92,8 @@ class Outbox {
   Result<void> CheckRoom(const Batch& batch);
   Result<void> Apply(const Batch& batch, bool with_rows);
   Result<void> Append(const LaneAppend& append);
+  Result<void> AppendMisfit(const Misfit& misfit);
+  void BindRow(Statement& insert, const Row& row);
   Result<void> MoveDeadLetter(const DeadLetter& letter);
   Result<void> Settle(const LaneSettle& settle);
   Result<void> SettleAll(LaneId lane, LaneStatements& statements);

@@ -15,11 +15,19 @@ enum Tag : unsigned char {
   kTopic = 2,
   kReceived = 3,  // Nanoseconds, varint.
   kPrevious = 4,  // seq - previous, varint; absent: no previous row.
-  kFlags = 5,     // Varint: QoS in bits 0-1, retained bit 2, duplicate bit 3.
+  kFlags = 5,     // Varint, see Flag.
   kContentType = 6,
   kExpiry = 7,  // Seconds, varint.
   kPropertyName = 8,
   kPropertyValue = 9,  // Of the name before it.
+};
+
+enum Flag : std::uint64_t {
+  kQos = 3,  // Two bits.
+  kRetained = 4,
+  kDuplicate = 8,
+  kRetain = 16,
+  kBare = 32,
 };
 
 void AppendVarint(std::string& out, std::uint64_t value) {
@@ -59,6 +67,15 @@ std::uint64_t Number(std::string_view bytes) {
   return value;
 }
 
+std::uint64_t FlagsOf(const Row& row) {
+  std::uint64_t flags = row.event.qos & kQos;
+  if (row.event.retained) flags |= kRetained;
+  if (row.event.duplicate) flags |= kDuplicate;
+  if (row.retain) flags |= kRetain;
+  if (row.bare) flags |= kBare;
+  return flags;
+}
+
 void SetField(Tag tag, std::string_view bytes, Row& row) {
   Event& event = row.event;
   switch (tag) {
@@ -76,9 +93,11 @@ void SetField(Tag tag, std::string_view bytes, Row& row) {
       break;
     case kFlags: {
       const std::uint64_t flags = Number(bytes);
-      event.qos = flags & 3;
-      event.retained = (flags & 4) != 0;
-      event.duplicate = (flags & 8) != 0;
+      event.qos = flags & kQos;
+      event.retained = (flags & kRetained) != 0;
+      event.duplicate = (flags & kDuplicate) != 0;
+      row.retain = (flags & kRetain) != 0;
+      row.bare = (flags & kBare) != 0;
       break;
     }
     case kContentType:
@@ -113,7 +132,7 @@ void EncodeMetadata(const Row& row, std::string& out) {
   AppendBytes(out, kTopic, event.topic);
   AppendNumber(out, kReceived, static_cast<std::uint64_t>(event.received.time_since_epoch().count()));
   if (row.previous != 0) AppendNumber(out, kPrevious, row.seq - row.previous);
-  AppendNumber(out, kFlags, event.qos | (event.retained ? 4u : 0u) | (event.duplicate ? 8u : 0u));
+  AppendNumber(out, kFlags, FlagsOf(row));
   if (!event.content_type.empty()) AppendBytes(out, kContentType, event.content_type);
   if (event.expiry) AppendNumber(out, kExpiry, static_cast<std::uint64_t>(event.expiry->count()));
   for (const Property& property : event.properties) {

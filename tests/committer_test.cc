@@ -20,6 +20,16 @@ Config MakeConfig() {
   config.routes.push_back(
       {.name = "both", .match = {"both/#"}, .except = {}, .key = "", .to = {{"cloud", "a"}, {"disk", "b"}}, .continue_after = false});
   config.routes.push_back({.name = "one", .match = {"one/#"}, .except = {}, .key = "", .to = {{"cloud", "a"}}, .continue_after = false});
+  config.routes.push_back({.name = "each", .match = {"each/{x}"}, .except = {}, .key = "", .to = {{"cloud", "{x}"}, {"disk", "b"}}});
+  config.routes.push_back({.name = "lost", .match = {"lost/{x}"}, .except = {}, .key = "", .to = {{"cloud", "{x}"}}});
+  RouteConfig field{.name = "field", .match = {"field"}, .except = {}, .key = "", .to = {{"cloud", "a"}, {"disk", "b"}}};
+  field.to[0].key = "{payload.k}";
+  config.routes.push_back(field);
+  RouteConfig headers{.name = "headers", .match = {"headers/{x}"}, .except = {}, .key = "", .to = {{"cloud", "a"}, {"disk", "b"}}};
+  headers.to[0].headers = {{"site", "{x}"}};
+  headers.to[0].envelope = Envelope::kNone;
+  config.sinks[0].type = SinkType::kKafka;
+  config.routes.push_back(headers);
   return config;
 }
 
@@ -33,7 +43,8 @@ struct Fixture {
   FakeSink disk{clock};
   int cuts = 0;
   int durable = 0;
-  Committer committer{milliseconds(100), 0, router, inbox, store, clock, {[this] { ++cuts; }, [this] { ++durable; }}};
+  Destinations destinations{{2, 2}};
+  Committer committer{milliseconds(100), 0, router, destinations, inbox, store, clock, {[this] { ++cuts; }, [this] { ++durable; }}};
   std::vector<std::unique_ptr<Forwarder>> forwarders;
   ConnectionId connection = inbox.OpenConnection(kSource);
 
@@ -51,6 +62,7 @@ struct Fixture {
     Event event;
     event.topic = topic;
     event.payload = "p";
+    event.properties = {{"site", "the publisher's"}, {"trace", "1"}, {"site", "again"}};
     event.qos = 1;
     event.refusal = refusal;
     inbox.Push(connection, std::move(event));
@@ -102,6 +114,58 @@ TEST_CASE_FIXTURE(Fixture, "committer: unrouted and refused events are counted d
   CHECK(store.sources[0].routed == 0);
   CHECK(inbox.DoneCount(connection) == 2);
   CHECK(store.lanes[1].empty());
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "committer: an event that cannot go to one sink is set aside there with its reason, goes to the other, and is done") {
+  Push("one/1");
+  Push("field");
+  Push("one/2");
+  clock.Advance(milliseconds(100));
+  REQUIRE(store.misfits.size() == 1);
+  CHECK(store.misfits[0].lane == 1);
+  CHECK(store.misfits[0].row.seq == 2);
+  CHECK(store.misfits[0].row.previous == 0);
+  CHECK(store.misfits[0].row.event.payload == "p");
+  CHECK(store.misfits[0].reason == "no payload field `k`");
+  CHECK(store.lanes[1].size() == 2);
+  CHECK(store.lanes[1].at(3).previous == 1);
+  CHECK(store.lanes[2].size() == 1);
+  CHECK(cloud.sent == std::vector<Seq>{1, 3});
+  CHECK(disk.sent == std::vector<Seq>{2});
+  CHECK(store.sources[0].routed == 3);
+  CHECK(inbox.DoneCount(connection) == 3);
+}
+
+TEST_CASE_FIXTURE(Fixture, "committer: events alone that can go nowhere are committed before they are done") {
+  store.refuse_all = ErrorCode::kUnavailable;
+  Push("lost/..");
+  clock.Advance(milliseconds(100));
+  CHECK(inbox.DoneCount(connection) == 0);
+  store.refuse_all.reset();
+  clock.Advance(std::chrono::seconds(1));
+  CHECK(inbox.DoneCount(connection) == 1);
+  CHECK(store.misfits.size() == 1);
+}
+
+TEST_CASE_FIXTURE(Fixture, "committer: a template makes no more destinations than its sink may have, and those that are there go on") {
+  for (const char* topic : {"each/a", "each/b", "each/c", "each/a", "one/1", "each/d"}) Push(topic);
+  clock.Advance(milliseconds(100));
+  CHECK(cloud.sent == std::vector<Seq>{1, 2, 4, 5});
+  REQUIRE(store.misfits.size() == 2);
+  CHECK(store.misfits[0].row.destination == "c");
+  CHECK(store.misfits[0].reason.starts_with("too many destinations"));
+  CHECK(store.misfits[1].row.destination == "d");
+  CHECK(store.lanes[2].size() == 5);
+}
+
+TEST_CASE_FIXTURE(Fixture, "committer: a route's headers take the place of the publisher's properties, for their sink only") {
+  Push("headers/graz");
+  clock.Advance(milliseconds(100));
+  CHECK(store.lanes[1].at(1).event.properties == std::vector<Property>{{"trace", "1"}, {"site", "graz"}});
+  CHECK(store.lanes[1].at(1).bare);
+  CHECK(store.lanes[2].at(1).event.properties.size() == 3);
+  CHECK(!store.lanes[2].at(1).bare);
 }
 
 TEST_CASE_FIXTURE(Fixture, "committer: nothing is done while the store fails, and the same rows are tried again before any later one") {

@@ -106,6 +106,7 @@ class FakeStore : public EventStore {
 
   std::map<LaneId, std::map<Seq, Row>> lanes;
   std::map<Seq, std::string> dead_letters;
+  std::vector<Misfit> misfits;
   std::set<Seq> damaged;
   std::vector<SourceCount> sources;
   std::optional<ErrorCode> refuse_rows;  ///< Batches with rows fail with this.
@@ -116,10 +117,11 @@ class FakeStore : public EventStore {
  private:
   Result<void> Apply(const Batch& batch) {
     if (refuse_all) return Fail(*refuse_all, "refused");
-    if (refuse_rows && !batch.appends.empty()) return Fail(*refuse_rows, "rows refused");
+    if (refuse_rows && !(batch.appends.empty() && batch.misfits.empty())) return Fail(*refuse_rows, "rows refused");
     for (const LaneAppend& append : batch.appends) {
       for (const Row& row : append.rows) lanes[append.lane][row.seq] = row;
     }
+    misfits.insert(misfits.end(), batch.misfits.begin(), batch.misfits.end());
     for (const DeadLetter& dead : batch.dead_letters) {
       lanes[dead.lane].erase(dead.seq);
       dead_letters[dead.seq] = dead.reason;

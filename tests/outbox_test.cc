@@ -100,8 +100,10 @@ TEST_CASE_FIXTURE(Fixture, "outbox: what was committed is there after a reopen, 
   odd.event.retained = true;
   odd.event.duplicate = true;
   odd.event.qos = 2;
+  odd.retain = true;
   Row empty = MakeRow(2, "");
   empty.key = "";
+  empty.bare = true;
   Row large = MakeRow(3, std::string(700'000, 'x'));
   {
     Outbox outbox = Open();
@@ -122,6 +124,10 @@ TEST_CASE_FIXTURE(Fixture, "outbox: what was committed is there after a reopen, 
   CHECK(rows[0].event.duplicate);
   CHECK(rows[0].event.qos == 2);
   CHECK(rows[0].previous == 0);
+  CHECK(rows[0].retain);
+  CHECK(!rows[0].bare);
+  CHECK(!rows[1].retain);
+  CHECK(rows[1].bare);
   CHECK(rows[1].previous == 1);
   CHECK(rows[1].event.payload.empty());
   CHECK(rows[1].key == std::string());
@@ -182,6 +188,51 @@ TEST_CASE_FIXTURE(Fixture, "outbox: a dead letter keeps its event and is not cou
   outbox.Close();
   Sql("CREATE TABLE seen AS SELECT CASE WHEN (SELECT count(*) FROM dead_letter WHERE seq = 2 AND reason = 'too large' AND attempts = 3 AND"
       " payload = CAST('poison' AS BLOB)) = 1 THEN 1 ELSE abs('no') / 0 END AS x");
+}
+
+TEST_CASE_FIXTURE(Fixture, "outbox: a misfit is a dead letter from the start: counted, whole, never read, and no end of its lane") {
+  Batch batch = Appending({MakeRow(1), MakeRow(3)});
+  Row row = MakeRow(2, "odd");
+  row.key = "k";
+  row.destination = "";
+  batch.misfits.push_back({1, row, "the topic is empty"});
+  batch.misfits.push_back({2, row, "no payload field `x`"});
+  batch.last_seq = 4;
+  {
+    Outbox outbox = Open();
+    REQUIRE(outbox.Commit(batch).has_value());
+    CHECK(RowsOf(outbox).size() == 2);
+    CHECK(RowsOf(outbox, 2).empty());
+    CHECK(Count(outbox, "lane/1/in") == 3);
+    CHECK(Count(outbox, "lane/1/pending") == 2);
+    CHECK(Count(outbox, "lane/1/dead_lettered") == 1);
+    CHECK(Count(outbox, "lane/2/in") == 1);
+    CHECK(Count(outbox, "lane/2/pending") == 0);
+    CHECK(Count(outbox, "lane/2/dead_lettered") == 1);
+    REQUIRE(outbox.Commit(Settling(3)).has_value());
+    CHECK(Count(outbox, "lane/1/delivered") == 2);
+  }
+  Sql("CREATE TABLE seen AS SELECT CASE WHEN (SELECT count(*) FROM dead_letter WHERE seq = 2 AND attempts = 0 AND key = CAST('k' AS BLOB)"
+      " AND payload = CAST('odd' AS BLOB) AND at = 1700000000123456789"
+      " AND reason = CASE lane WHEN 1 THEN 'the topic is empty' ELSE 'no payload field `x`' END) = 2 THEN 1 ELSE abs('no') / 0 END AS x");
+  Outbox outbox = Open();
+  CHECK(outbox.lanes()[0].last_seq == 3);
+  CHECK(outbox.lanes()[1].last_seq == 0);
+}
+
+TEST_CASE_FIXTURE(Fixture, "outbox: misfits are not let in either when there is no room") {
+  Outbox outbox = Open(8u << 20);
+  Result<void> done;
+  Seq seq = 0;
+  while (done && seq < 100'000) {
+    Batch batch;
+    batch.last_seq = seq + 1;
+    batch.misfits.push_back({1, MakeRow(++seq, std::string(100'000, 'x')), "no"});
+    done = outbox.Commit(batch);
+  }
+  REQUIRE(!done);
+  CHECK(done.error().code == ErrorCode::kFull);
+  CHECK(Count(outbox, "lane/1/dead_lettered") == static_cast<std::int64_t>(seq - 1));
 }
 
 TEST_CASE_FIXTURE(Fixture, "outbox: a row whose content changed on the disk is told as damaged, never as a row") {
@@ -339,6 +390,7 @@ TEST_CASE_FIXTURE(Fixture, "outbox: whatever is done to it, with reopens and fai
     for (std::uint64_t n = random() % 8; n > 0; --n)
       rows.push_back(MakeRow(++seq, std::string(random() % 3000, static_cast<char>(random()))));
     if (!rows.empty()) batch = Appending(rows);
+    if (random() % 4 == 0) batch.misfits.push_back({1, MakeRow(++seq), "misfit"});
     batch.last_seq = seq;
     if (random() % 3 == 0 && !model.rows.empty()) {
       auto through = std::next(model.rows.begin(), static_cast<std::ptrdiff_t>(random() % model.rows.size()));
@@ -359,7 +411,8 @@ TEST_CASE_FIXTURE(Fixture, "outbox: whatever is done to it, with reopens and fai
     vfs.Heal();
 
     for (const Row& row : rows) model.rows[row.seq] = row.event.payload;
-    model.in += static_cast<std::int64_t>(rows.size());
+    model.in += static_cast<std::int64_t>(rows.size() + batch.misfits.size());
+    for (const Misfit& misfit : batch.misfits) model.dead.insert(misfit.row.seq);
     for (const DeadLetter& letter : batch.dead_letters) {
       model.rows.erase(letter.seq);
       model.dead.insert(letter.seq);
