@@ -4,6 +4,7 @@
 
 #include "config/build_sink.h"
 #include "config/build_source.h"
+#include "config/build_targets.h"
 #include "config/mqtt_targets.h"
 #include "gateway/router.h"
 #include "gateway/topic.h"
@@ -16,11 +17,16 @@ using std::chrono::milliseconds;
 
 void ReadGateway(ObjectReader& root, GatewayConfig& gateway) {
   Result<std::string> host = ResolveReferences("${hostname}", ReferenceMode::kResolve);
-  gateway.id = host ? *host : "gateway";
+  gateway.hostname = host ? *host : "gateway";
+  gateway.id = gateway.hostname;
   root.Object("gateway", [&](ObjectReader& reader) {
     reader.String("id", gateway.id);
     const bool bad = gateway.id.empty() || gateway.id.size() > 64 || gateway.id.find_first_of(": /\t\n") != std::string::npos;
     if (bad) reader.Complain("id", "a gateway's id has 1 to 64 characters, without space, `:` and `/`: it is a part of every event's id");
+    reader.StringsByName("labels", gateway.labels);
+    for (const auto& [name, ignored] : gateway.labels) {
+      if (!IsName(name)) reader.Complain("labels", "`" + name + "`: a label's name has 1 to 32 letters, digits, `_` and `-`");
+    }
   });
 }
 
@@ -45,47 +51,6 @@ void ReadLog(ObjectReader& root, LogConfig& log) {
   });
 }
 
-std::vector<std::string> SinkNames(const Config& config) {
-  std::vector<std::string> names;
-  for (const SinkConfig& sink : config.sinks) names.push_back(sink.name);
-  return names;
-}
-
-// The name of a sink, or sinks with their destinations, under `key`.
-void ReadTargets(ObjectReader& route, const char* key, const Config& config, std::vector<RouteTarget>& result) {
-  const JsonMember* to = route.Find(key);
-  if (to == nullptr) return;
-  const std::vector<std::string> names = SinkNames(config);
-  const auto add = [&](const std::string& sink, const Place& place, const std::string& pointer) -> RouteTarget& {
-    if (std::find(names.begin(), names.end(), sink) == names.end()) {
-      route.findings().mistakes.push_back({place, pointer, "there is no sink `" + sink + "`." + Suggestion(sink, names), {}});
-    }
-    return result.emplace_back(RouteTarget{sink, ""});
-  };
-  if (to->value.kind == JsonNode::Kind::kString) {
-    add(to->value.text, to->value.place, route.PointerOf(key));
-    return;
-  }
-  route.Each(key, [&](const JsonMember& member, const std::string& pointer) {
-    RouteTarget& target = add(member.key, member.place, pointer);
-    ObjectReader(member.value, pointer, route.findings()).String("topic", target.destination);
-  });
-  if (to->value.kind == JsonNode::Kind::kObject && to->value.members.empty()) route.Complain(key, "name one sink at least");
-}
-
-// False if a mistake was told.
-bool CheckDestinations(ObjectReader& route, const char* key, const Config& config, const std::vector<RouteTarget>& targets) {
-  for (const RouteTarget& target : targets) {
-    auto sink = std::find_if(config.sinks.begin(), config.sinks.end(), [&](const SinkConfig& s) { return s.name == target.sink; });
-    if (sink == config.sinks.end()) return false;  // Told already.
-    if (sink->type == SinkType::kKafka && target.destination.empty()) {
-      route.Complain(key, "the Kafka sink `" + target.sink + "` needs a topic: { \"" + target.sink + "\": { \"topic\": \"...\" } }");
-      return false;
-    }
-  }
-  return true;
-}
-
 void TellMqttTargets(ObjectReader& reader, const char* key, const std::vector<TargetFinding>& findings) {
   for (const TargetFinding& finding : findings) {
     if (finding.is_certain) {
@@ -97,7 +62,7 @@ void TellMqttTargets(ObjectReader& reader, const char* key, const std::vector<Ta
 }
 
 void CheckRoute(ObjectReader& route, const Config& config, const RouteConfig& result) {
-  if (!CheckDestinations(route, "to", config, result.to)) return;
+  if (!CheckTargets(route, "to", config, result)) return;
   Config one = config;
   one.routes = {result};
   Result<Router> router = Router::Create(one);
@@ -117,6 +82,7 @@ void ReadRoute(const JsonNode& node, const std::string& pointer, Config& config,
   route.Strings("except", result.except);
   route.String("key", result.key);
   route.Bool("continue", result.continue_after);
+  ReadTargetDefaults(route, result);
   ReadTargets(route, "to", config, result.to);
   const bool again = std::any_of(config.routes.begin(), config.routes.end(), [&](const RouteConfig& r) { return r.name == result.name; });
   if (again) route.Complain("name", "another route is named `" + result.name + "` too");
@@ -129,7 +95,8 @@ void ReadUnrouted(ObjectReader& root, Config& config) {
   const JsonMember* unrouted = root.Find("unrouted");
   if (unrouted == nullptr || (unrouted->value.kind == JsonNode::Kind::kString && unrouted->value.text == "drop")) return;
   ReadTargets(root, "unrouted", config, config.unrouted);
-  if (!CheckDestinations(root, "unrouted", config, config.unrouted)) return;
+  if (!CheckTargets(root, "unrouted", config, RouteConfig{.name = "unrouted", .match = {}, .except = {}, .key = "", .to = config.unrouted}))
+    return;
   Config only = config;
   only.routes.clear();
   if (Result<Router> router = Router::Create(only); !router) return root.Complain("unrouted", router.error().message);

@@ -7,6 +7,7 @@
 #include "config/build_mqtt_sink.h"
 #include "config/build_source.h"
 #include "config/rdkafka_properties.h"
+#include "gateway/sink_rules.h"
 
 namespace sluice {
 namespace {
@@ -85,6 +86,12 @@ void ReadFile(ObjectReader& reader, FileSinkConfig& file) {
   file.keep_files = static_cast<int>(keep);
 }
 
+void ReadMaxDestinations(ObjectReader& reader, SinkConfig& sink) {
+  auto max = static_cast<std::int64_t>(sink.max_destinations);
+  reader.Integer("max_destinations", 1, 100'000, max);
+  sink.max_destinations = static_cast<std::size_t>(max);
+}
+
 }  // namespace
 
 SinkConfig BuildSink(const JsonMember& member, const std::string& pointer, const GatewayConfig& gateway, Findings& findings) {
@@ -100,6 +107,7 @@ SinkConfig BuildSink(const JsonMember& member, const std::string& pointer, const
   reader.DurationOf("retry_min", milliseconds(1), hours(1), sink.retry_min);
   reader.DurationOf("retry_max", milliseconds(1), hours(24), sink.retry_max);
   if (sink.retry_max < sink.retry_min) reader.Complain("retry_max", "retry_max is less than retry_min");
+  if (RulesOf(sink.type).max_destination > 0) ReadMaxDestinations(reader, sink);
   switch (sink.type) {
     case SinkType::kKafka:
       ReadKafka(reader, sink.kafka);

@@ -187,6 +187,12 @@ void ObjectReader::Strings(std::string_view key, std::vector<std::string>& value
   value = std::move(all);
 }
 
+void ObjectReader::StringsByName(std::string_view key, std::map<std::string, std::string>& value) {
+  Object(key, [&](ObjectReader& reader) {
+    for (const JsonMember& member : reader.node_.members) reader.String(member.key, value[member.key]);
+  });
+}
+
 void ObjectReader::Object(std::string_view key, const std::function<void(ObjectReader&)>& read) {
   const JsonMember* member = Find(key);
   if (member == nullptr) return;

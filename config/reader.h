@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -41,6 +42,9 @@ class ObjectReader {
   void Word(std::string_view key, const std::vector<std::string_view>& words, std::size_t& value);
   /// A string, or an array of strings.
   void Strings(std::string_view key, std::vector<std::string>& value);
+
+  /// An object of strings, under names that the operator chose.
+  void StringsByName(std::string_view key, std::map<std::string, std::string>& value);
 
   /// Runs `read` for the object under `key`, if it is there.
   void Object(std::string_view key, const std::function<void(ObjectReader&)>& read);

@@ -1,8 +1,10 @@
 #include "config/show.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "config/quantities.h"
+#include "gateway/sink_rules.h"
 
 namespace sluice {
 namespace {
@@ -136,25 +138,37 @@ Json ShowSink(const SinkConfig& sink) {
   Json json = ShowByType(sink);
   json["retry_min"] = FormatDuration(sink.retry_min);
   json["retry_max"] = FormatDuration(sink.retry_max);
+  if (RulesOf(sink.type).max_destination > 0) json["max_destinations"] = sink.max_destinations;
   return json;
 }
 
-Json ShowTargets(const std::vector<RouteTarget>& targets) {
+const char* ShowEnvelope(Envelope envelope) {
+  return envelope == Envelope::kNone ? "none" : "cloudevents";
+}
+
+Json ShowTargets(const Config& config, const std::vector<RouteTarget>& targets) {
   Json json = Json::object();
   for (const RouteTarget& target : targets) {
-    json[target.sink] = Json::object();
-    SetIfGiven(json[target.sink], "topic", target.destination);
+    auto sink = std::find_if(config.sinks.begin(), config.sinks.end(), [&](const SinkConfig& s) { return s.name == target.sink; });
+    Json& one = json[target.sink] = Json::object();
+    if (sink != config.sinks.end()) SetIfGiven(one, RulesOf(sink->type).destination_key, target.destination);
+    if (target.key) one["key"] = *target.key;
+    if (!target.headers.empty()) one["headers"] = target.headers;
+    if (target.envelope) one["envelope"] = ShowEnvelope(*target.envelope);
+    if (target.retain) one["retain"] = true;
   }
   return json;
 }
 
-Json ShowRoute(const RouteConfig& route) {
+Json ShowRoute(const Config& config, const RouteConfig& route) {
   Json json;
   json["name"] = route.name;
   json["match"] = route.match;
   if (!route.except.empty()) json["except"] = route.except;
   SetIfGiven(json, "key", route.key);
-  json["to"] = ShowTargets(route.to);
+  if (!route.headers.empty()) json["headers"] = route.headers;
+  json["envelope"] = ShowEnvelope(route.envelope);
+  json["to"] = ShowTargets(config, route.to);
   json["continue"] = route.continue_after;
   return json;
 }
@@ -165,14 +179,15 @@ std::string ShowConfig(const Config& config) {
   static constexpr const char* kLevels[] = {"error", "warning", "info", "debug"};
   Json json;
   json["gateway"]["id"] = config.gateway.id;
+  if (!config.gateway.labels.empty()) json["gateway"]["labels"] = config.gateway.labels;
   for (const MqttSourceConfig& source : config.sources) json["sources"][source.name] = ShowSource(source);
   json["outbox"] = {{"path", config.outbox.path},
                     {"max_bytes", FormatBytes(config.outbox.max_bytes)},
                     {"min_free_bytes", FormatBytes(config.outbox.min_free_bytes)},
                     {"commit_every", FormatDuration(config.outbox.commit_every)}};
   for (const SinkConfig& sink : config.sinks) json["sinks"][sink.name] = ShowSink(sink);
-  for (const RouteConfig& route : config.routes) json["routes"].push_back(ShowRoute(route));
-  json["unrouted"] = config.unrouted.empty() ? Json("drop") : ShowTargets(config.unrouted);
+  for (const RouteConfig& route : config.routes) json["routes"].push_back(ShowRoute(config, route));
+  json["unrouted"] = config.unrouted.empty() ? Json("drop") : ShowTargets(config, config.unrouted);
   json["log"] = {{"level", kLevels[static_cast<std::size_t>(config.log.level)]},
                  {"format", config.log.format == LogFormat::kLogfmt ? "logfmt" : "json"}};
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";

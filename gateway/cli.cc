@@ -34,8 +34,9 @@ std::variant<Command, int> ParseCommandLine(int argc, char** argv) {
   AddConfigOption(*check, command);
 
   CLI::App* explain =
-      AddVerb(app, "explain", "Show what would happen to an event: source, routes, destinations, keys", command, Verb::kExplain);
+      AddVerb(app, "explain", "Show what would happen to an event: source, routes, destinations, keys, headers", command, Verb::kExplain);
   explain->add_option("topic", command.topic, "MQTT topic of the event")->required();
+  explain->add_option("payload", command.payload_file, "File with its payload; - for standard input");
   AddConfigOption(*explain, command, "-c,--config");
 
   CLI::App* config = app.add_subcommand("config", "Look at the configuration");

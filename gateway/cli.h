@@ -13,6 +13,7 @@ struct Command {
   Verb verb = Verb::kRun;
   std::string config_file = "/etc/sluice/sluice.json";
   std::string topic;                   ///< explain: of the event.
+  std::string payload_file;            ///< explain: of the event; "-": standard input; empty: none.
   std::chrono::seconds stop_limit{5};  ///< run: how long a stop waits for the sinks' last answers.
 };
 

@@ -6,7 +6,12 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <iterator>
 #include <memory>
+#include <optional>
 #include <random>
 #include <utility>
 
@@ -215,11 +220,27 @@ int Show(const Command& command) {
   return kExitOk;
 }
 
-int ExplainTopic(const Command& command) {
+/// Nothing if no file was named.
+Result<std::optional<std::string>> ReadPayload(const std::string& path) {
+  if (path.empty()) return std::optional<std::string>();
+  std::ifstream file;
+  if (path != "-") file.open(path, std::ios::binary);
+  std::istream& in = path == "-" ? std::cin : file;
+  if (!in || std::filesystem::is_directory(path)) return Fail(ErrorCode::kInvalid, "cannot read " + path);
+  return std::optional<std::string>(std::string{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()});
+}
+
+Result<std::string> ExplainEvent(const Config& config, const Command& command) {
+  const Result<std::optional<std::string>> payload = ReadPayload(command.payload_file);
+  if (!payload) return tl::unexpected<Error>(payload.error());
+  return Explain(config, command.topic, *payload);
+}
+
+int ExplainEvent(const Command& command) {
   const LoadedConfig loaded = LoadConfig(command.config_file, ReferenceMode::kCheckOnly);
   PrintAll(loaded.mistakes, "error");
   if (!loaded.mistakes.empty()) return kExitUsage;
-  const Result<std::string> text = Explain(loaded.config, command.topic);
+  const Result<std::string> text = ExplainEvent(loaded.config, command);
   if (!text) {
     std::fprintf(stderr, "error: %s\n", text.error().message.c_str());
     return kExitUsage;
@@ -243,7 +264,7 @@ int Main(int argc, char** argv) {
       std::fputs(ConfigSchema(), stdout);
       return kExitOk;
     case Verb::kExplain:
-      return ExplainTopic(command);
+      return ExplainEvent(command);
     case Verb::kVersion:
       std::printf("sluice %s\n", kVersion);
       return kExitOk;

@@ -238,7 +238,23 @@ TEST_CASE("config: what would break the promise is refused, with the reason") {
                          {"/routes/0/except", "a/#/b", "a/#/b"},
                          {"/unrouted", "clout", "there is no sink `clout`"},
                          {"/unrouted", {{"cloud", Json::object()}}, "needs a topic"},
-                         {"/routes/0/match", "a/{x}/{x}", "x"}}) {
+                         {"/routes/0/match", "a/{x}/{x}", "x"},
+                         {"/routes/0/to/cloud/topic", "plant/{topic}", "characters that a Kafka sink cannot have in a topic"},
+                         {"/routes/0/to/cloud/topic", std::string(250, 'x'), "longer than 249"},
+                         {"/routes/0/to/cloud/topic", "{label.none}", "nothing is named `{label.none}`"},
+                         {"/routes/0/to/cloud/stream", "s", "no `stream`; write `topic`"},
+                         {"/routes/0/to/cloud/retain", true, "retains no messages"},
+                         {"/routes/0/to/cloud/headers", {{"ce_id", "x"}}, "belongs to the envelope"},
+                         {"/routes/0/to/cloud/headers", {{"content-type", "x"}}, "belongs to the envelope"},
+                         {"/routes/0/to/cloud/headers", {{"a b", "x"}}, "a header's name"},
+                         {"/routes/0/to/cloud/headers", {{std::string(129, 'x'), "x"}}, "a header's name"},
+                         {"/routes/0/to/cloud/headers", {{"a", "{nope}"}}, "header `a`: nothing is named `{nope}`"},
+                         {"/routes/0/to/cloud/headers", {{"a", 1}}, "a string is expected"},
+                         {"/routes/0/to/cloud/envelope", "bare", "not one of"},
+                         {"/routes/0/to/copy", {{"headers", {{"a", "b"}}}}, "a file sink has no headers"},
+                         {"/routes/0/to/copy", {{"envelope", "none"}}, "its envelope always"},
+                         {"/sinks/cloud/max_destinations", 0, "from 1 to 100000"},
+                         {"/gateway", {{"labels", {{"a.b", "c"}}}}, "a label's name"}}) {
     const LoadedConfig loaded = Load(With(bad.pointer, bad.value));
     CHECK_MESSAGE(Find(loaded.mistakes, bad.told) != nullptr, bad.pointer, " ", bad.value.dump(), "\n", AllOf(loaded.mistakes));
   }
@@ -246,6 +262,36 @@ TEST_CASE("config: what would break the promise is refused, with the reason") {
   old["sources"]["local"]["protocol"] = "3.1.1";
   old["sources"]["local"]["subscribe"]["plant/#"]["qos"] = 2;
   CHECK(Find(Load(old.dump()).mistakes, "QoS 2") != nullptr);
+}
+
+TEST_CASE("config: what a route says of key, headers and envelope is there for each target, and is shown as it was written") {
+  Json json = Json::parse(kMinimal);
+  json["gateway"] = {{"labels", {{"site", "${hostname}"}, {"line", "1"}}}};
+  json["sinks"]["cloud"]["max_destinations"] = 7;
+  json["routes"][0] = {{"name", "all"},
+                       {"match", "plant/{x}"},
+                       {"key", "{x}"},
+                       {"headers", {{"site", "{label.site}"}}},
+                       {"envelope", "none"},
+                       {"to",
+                        {{"cloud", {{"topic", "t.{payload.a}"}, {"key", "{payload.b}"}, {"headers", {{"x", "{x}"}}}, {"envelope", "none"}}},
+                         {"copy", {{"envelope", "cloudevents"}}}}}};
+  json["unrouted"] = {{"cloud", {{"topic", "rest"}, {"key", "all"}}}};
+  const LoadedConfig loaded = Load(json.dump());
+  REQUIRE_MESSAGE(loaded.mistakes.empty(), AllOf(loaded.mistakes));
+  CHECK(loaded.config.gateway.labels.at("site") == loaded.config.gateway.hostname);
+  const Json shown = Json::parse(ShowConfig(loaded.config));
+  Json route = json["routes"][0];
+  route["match"] = {"plant/{x}"};
+  route["continue"] = false;
+  CHECK(shown["routes"][0] == route);
+  CHECK(shown["unrouted"] == json["unrouted"]);
+  CHECK(shown["sinks"]["cloud"]["max_destinations"] == 7);
+  CHECK(ShowConfig(Load(shown.dump()).config) == ShowConfig(loaded.config));
+
+  json["routes"][0]["to"] = "copy";
+  json["routes"][0].erase("envelope");
+  CHECK(Find(Load(json.dump()).mistakes, "no sink of this route has headers") != nullptr);
 }
 
 TEST_CASE("config: a message that would come back from an MQTT sink into a source is a mistake; one that may, a warning") {

@@ -174,12 +174,27 @@ TEST_CASE("explain: says who subscribes, which routes take the event, and where 
   source.subscribe = {{"plant/#", 1}};
   config.sources = {source};
   CHECK(
-      *Explain(config, "plant/graz/press/1") ==
+      *Explain(config, "plant/graz/press/1", {}) ==
       "topic   plant/graz/press/1\nsource  local (subscribed by plant/#, QoS 1)\nroute   presses\nto      cloud, topic p.graz, key graz\n");
-  CHECK(Explain(config, "x")->find("no source subscribes") != std::string::npos);
-  CHECK(Explain(config, "x")->find("counted as unrouted") != std::string::npos);
-  CHECK(!Explain(config, "plant/#"));
-  CHECK(!Explain(config, ""));
+  CHECK(Explain(config, "x", {})->find("no source subscribes") != std::string::npos);
+  CHECK(Explain(config, "x", {})->find("counted as unrouted") != std::string::npos);
+  CHECK(!Explain(config, "plant/#", {}));
+  CHECK(!Explain(config, "", {}));
+}
+
+TEST_CASE("explain: says what each sink would get, why it would be a dead letter, and which fields it has to know") {
+  RouteConfig route{
+      .name = "r", .match = {"{a}/#"}, .except = {}, .key = "{payload.id}", .to = {{"cloud", "p.{payload.b.c}"}, {"copy", ""}}};
+  route.to[0].headers = {{"site", "{a}"}};
+  route.to[0].envelope = Envelope::kNone;
+  route.to[1].key = "{a}";
+  const Config config = MakeConfig({route});
+  const std::string start = "topic   x/y\nsource  none: no source subscribes to this topic\nroute   r\n";
+  CHECK(*Explain(config, "x/y", R"({"id":7,"b":{"c":"u v"}})") ==
+        start + "to      cloud, topic p.u_v, key 7, envelope none\n        header site: x\nto      copy, key x\n");
+  CHECK(*Explain(config, "x/y", "{}") == start + "to      cloud: a dead letter, no payload field `b.c`\nto      copy, key x\n");
+  CHECK(*Explain(config, "x/y", {}) ==
+        start + "payload name a file with one: its fields are needed: b.c, id\nto      cloud, as the payload says\nto      copy, key x\n");
 }
 
 TEST_CASE("explain: an event for Kinesis goes to the configured stream, unless the route names another") {
@@ -188,9 +203,9 @@ TEST_CASE("explain: an event for Kinesis goes to the configured stream, unless t
   lake.name = "lake";
   lake.type = SinkType::kKinesis;
   lake.kinesis.stream = "raw";
-  CHECK(Explain(config, "a")->find("to      lake, stream raw, key a") != std::string::npos);
+  CHECK(Explain(config, "a", {})->find("to      lake, stream raw, key a") != std::string::npos);
   config.routes[0].to[0].destination = "other";
-  CHECK(Explain(config, "a")->find("to      lake, stream other, key a") != std::string::npos);
+  CHECK(Explain(config, "a", {})->find("to      lake, stream other, key a") != std::string::npos);
 }
 
 RouteConfig MakeRoute(std::vector<std::string> match, std::vector<RouteTarget> to, std::string key = "", bool go_on = false) {
