@@ -213,6 +213,24 @@ TEST_CASE("kafka sink: content type and user properties are headers; none can pa
   CHECK(arrived[0].id == "gw:0123456789abcdef:1");
 }
 
+TEST_CASE("kafka sink: a bare event is its key, its payload and its own headers, and nothing of ours") {
+  Bench<KafkaOutside> bench;
+  Row row = MakeRow(1, "21.5");
+  row.bare = true;
+  row.key = "k";
+  row.event.content_type = "text/plain";
+  row.event.expiry = std::chrono::seconds(60);
+  row.event.properties = {{"site", "graz"}, {"ce_id", "forged"}};
+  bench.sink->Send(row);
+  bench.sink->Flush();
+  bench.RunUntil([&] { return bench.Count(Verdict::kDelivered) == 1; });
+  const std::vector<Arrived> arrived = bench.outside.Read();
+  REQUIRE(arrived.size() == 1);
+  CHECK(arrived[0].payload == "21.5");
+  CHECK(arrived[0].key == "k");
+  CHECK(arrived[0].attributes == std::map<std::string, std::string>{{"id", ""}, {"site", "graz"}});
+}
+
 TEST_CASE_TEMPLATE("sink: while the outside is away nothing is called delivered; afterwards all arrives, in order", Outside, KafkaOutside,
                    FileOutside, KinesisOutside, MqttOutside) {
   Bench<Outside> bench;
