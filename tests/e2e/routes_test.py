@@ -1,0 +1,76 @@
+"""Routes at work: templates, headers, bare events, and what cannot go where its route sends it, across a death."""
+
+import contextlib
+import json
+import os
+import sqlite3
+import subprocess
+import unittest
+
+from harness import Rig, Until
+from kafka_test import Cloud, PublishOne
+from oracle import FileReader
+from servers import Counters, MockKafka, Mosquitto, Sluice
+
+ROUTES = [{"name": "meters", "match": "plant/{kind}", "key": "{payload.meter.id}", "headers": {"site": "{label.site}", "kind": "{kind}"},
+           "to": {"cloud": {"topic": "e.{kind}", "envelope": "none"}, "copy": {"key": "{topic}"}}}]
+
+
+def Meter(number, meter="m-1"):
+    return json.dumps({"n": number, "meter": {"id": meter}}).encode()
+
+
+def Read(kafka, topic):
+    """[key, payload, headers] of each record."""
+    out = subprocess.run(["kcat", "-C", "-b", kafka.bootstrap, "-t", topic, "-e", "-q", "-o", "beginning", "-J"], capture_output=True, timeout=60).stdout
+    return [[record["key"], record["payload"], record.get("headers", [])] for record in map(json.loads, out.splitlines())]
+
+
+class Routes(unittest.TestCase):
+    def test_each_sink_gets_what_its_target_says_and_a_misfit_is_a_dead_letter_of_its_sink_alone(self):
+        with Rig() as rig:
+            mosquitto, kafka = Mosquitto(rig), MockKafka(rig, ["e.heat:1", "e.cold_water:1"])
+            os.makedirs(os.path.join(rig.directory, "conf.d"))
+            with open(os.path.join(rig.directory, "conf.d", "labels.json"), "w") as f:
+                json.dump({"gateway": {"labels": {"site": "graz"}}}, f)
+            path = os.path.join(rig.directory, "copy.jsonl")
+            sinks = {"cloud": {**Cloud(kafka)["cloud"], "max_destinations": 2}, "copy": {"type": "file", "path": path}}
+            sluice = Sluice(rig, mosquitto.port, sinks, routes=ROUTES)
+            sluice.Start()
+            PublishOne(mosquitto.port, "plant/heat", Meter(0, "m-7"))
+            PublishOne(mosquitto.port, "plant/cold water", Meter(1))
+            PublishOne(mosquitto.port, "plant/heat", b'{"n": 2}')
+            PublishOne(mosquitto.port, "plant/third", Meter(3))
+            PublishOne(mosquitto.port, "plant/heat", Meter(4, 12.50))
+            copy = FileReader(path)
+            Until(lambda: copy.Numbers() == {0, 1, 2, 3, 4}, 30, "all events are in the copy")
+            sluice.Kill()
+            sluice.Start()
+            PublishOne(mosquitto.port, "plant/heat", Meter(5))
+            Until(lambda: len({payload for _, payload, _ in Read(kafka, "e.heat")}) == 3, 30, "the events that fit are in Kafka")
+            Until(lambda: 5 in copy.Numbers(), 30, "the last one is in the copy, too")
+            self.assertEqual(sluice.Stop(), 0)
+
+            heat = ["kind", "heat", "site", "graz"]
+            self.assertIn(["m-7", Meter(0, "m-7").decode(), heat], Read(kafka, "e.heat"))
+            self.assertIn(["12.5", Meter(4, 12.50).decode(), heat], Read(kafka, "e.heat"))
+            self.assertIn(["m-1", Meter(1).decode(), ["kind", "cold water", "site", "graz"]], Read(kafka, "e.cold_water"))
+            self.assertEqual({record[5] for record in copy.Records()}, {"plant/heat", "plant/cold water", "plant/third"})
+            with contextlib.closing(sqlite3.connect(os.path.join(rig.directory, "outbox.db"))) as outbox:
+                dead = {json.loads(payload)["n"]: (lane, attempts, reason)
+                        for lane, attempts, reason, payload in outbox.execute("SELECT lane, attempts, reason, payload FROM dead_letter")}
+            self.assertEqual(set(dead), {2, 3})
+            self.assertEqual(dead[2], (1, 0, "no payload field `meter.id`"))
+            self.assertEqual(dead[3][:2], (1, 0))
+            self.assertTrue(dead[3][2].startswith("too many destinations"), dead[3][2])
+            ledger = Counters(rig)
+            # What was on its way to the broker when Sluice died may have come again.
+            received = 6 + ledger.get("source/local/redelivered", 0)
+            self.assertEqual(ledger["lane/1/in"], received)
+            self.assertEqual(ledger["lane/1/delivered"] + ledger["lane/1/dead_lettered"], received)
+            self.assertGreaterEqual(ledger["lane/1/dead_lettered"], 2)
+            self.assertEqual([ledger.get("lane/2/" + name, 0) for name in ("in", "delivered", "pending", "dead_lettered")], [received, received, 0, 0])
+
+
+if __name__ == "__main__":
+    unittest.main()
