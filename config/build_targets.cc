@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "config/references.h"
 #include "gateway/sink_rules.h"
 #include "gateway/template.h"
 
@@ -69,7 +70,7 @@ void ReadDestination(ObjectReader& reader, const SinkConfig& sink, RouteTarget& 
     if (text.empty()) continue;
     if (std::string_view(key) != rules.destination_key) {
       reader.Complain(key, std::string(rules.kind) + " has no `" + key + "`; write `" + rules.destination_key + "`");
-    } else if (HasIllegalText(sink.type, text)) {
+    } else if (!HasReference(text) && HasIllegalText(sink.type, text)) {
       reader.Complain(key, "`" + text + "` has characters that " + rules.kind + " cannot have in a " + key);
     }
     target.destination = std::move(text);

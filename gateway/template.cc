@@ -17,6 +17,12 @@ Result<Template> Template::Parse(std::string_view text, const Resolve& resolve) 
       literal += text[i++];
       continue;
     }
+    if (text.substr(i, 2) == "${") {
+      const std::size_t length = std::min(text.find('}', i), text.size() - 1) - i + 1;
+      literal += text.substr(i, length);
+      i += length - 1;
+      continue;
+    }
     if (text[i] == '}') return Fail(ErrorCode::kInvalid, "`}` without `{`" + at + "; write `}}` for a brace");
     if (text[i] != '{') {
       literal += text[i];

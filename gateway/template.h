@@ -1,4 +1,5 @@
-// Templates: text with `{name}` in it. Compiled once, rendered without parsing. `{{` and `}}` stand for braces.
+// Templates: text with `{name}` in it. Compiled once, rendered without parsing. `{{` and `}}` stand for braces. `${...}` is text: a
+// reference that a mere check of a configuration leaves as it is written.
 //
 // Pure.
 #pragma once

@@ -146,6 +146,8 @@ TEST_CASE("config: check needs no secrets; a run does, and never says what they 
   const std::string text = With("/sources/local/password", "${env:SLUICE_TEST_NO_SUCH_SECRET}");
   CHECK(Load(text).mistakes.empty());
   CHECK(Load(text).warnings.empty());
+  const std::string site = "${env:SLUICE_TEST_NO_SUCH_SITE}";
+  CHECK(Load(With("/routes/0/to/cloud", {{"topic", "plant-" + site}, {"key", site}, {"headers", {{"site", site}}}})).mistakes.empty());
   const LoadedConfig run = Load(text, ReferenceMode::kResolve);
   REQUIRE(run.mistakes.size() == 1);
   CHECK(run.mistakes[0].pointer == "/sources/local/password");

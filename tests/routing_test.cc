@@ -113,6 +113,7 @@ TEST_CASE("template: names are replaced, double braces are braces, mistakes are 
   CHECK(Render("p.{a}.{a}q") == "p.X.Xq");
   CHECK(Render("{{a}}{a}") == "{a}X");
   CHECK(Render("p.{c}.{a}") == "p.{always}.X");
+  CHECK(Render("${env:b}.{a}${b") == "${env:b}.X${b");
   CHECK(Render("") == "");
   CHECK(Render("x{b}") == "error: nothing is named `{b}` at character 2");
   CHECK(Render("x{a").find("character 2") != std::string::npos);
@@ -120,7 +121,7 @@ TEST_CASE("template: names are replaced, double braces are braces, mistakes are 
   std::mt19937 random(3);
   for (int round = 0; round < 5'000; ++round) {
     std::string text;
-    for (std::uint64_t n = random() % 12; n > 0; --n) text += "{}a.b"[random() % 5];
+    for (std::uint64_t n = random() % 12; n > 0; --n) text += "{}a.b$"[random() % 6];
     (void)Render(text);
   }
 }
