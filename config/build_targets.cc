@@ -1,15 +1,19 @@
 #include "config/build_targets.h"
 
 #include <algorithm>
+#include <map>
 #include <string>
 #include <string_view>
 
 #include "config/references.h"
+#include "gateway/cloud_event.h"
 #include "gateway/sink_rules.h"
 #include "gateway/template.h"
 
 namespace sluice {
 namespace {
+
+using Headers = std::map<std::string, std::string>;
 
 constexpr std::size_t kMaxHeaderName = 128;
 
@@ -37,7 +41,7 @@ std::string WhyNoHeaderName(const std::string& name) {
   return "";
 }
 
-void ReadHeaders(ObjectReader& reader, std::map<std::string, std::string>& headers) {
+void ReadHeaders(ObjectReader& reader, Headers& headers) {
   reader.StringsByName("headers", headers);
   reader.Each("headers", [&](const JsonMember& member, const std::string& pointer) {
     const std::string why = WhyNoHeaderName(member.key);
@@ -77,6 +81,21 @@ void ReadDestination(ObjectReader& reader, const SinkConfig& sink, RouteTarget& 
   }
 }
 
+std::string NoHeaders(const SinkConfig& sink) {
+  return std::string(RulesOf(sink.type).kind) + (sink.type == SinkType::kMqtt ? " of protocol 3.1.1" : "") + " has no headers";
+}
+
+// An MQTT message has its attributes among the user properties. Empty if no header has the name of one.
+std::string AttributeAmong(const SinkConfig& sink, const Headers& own, const Headers& of_route) {
+  if (sink.type != SinkType::kMqtt) return "";
+  for (const Headers* headers : {&own, &of_route}) {
+    for (const auto& [name, ignored] : *headers) {
+      if (IsAttributeName(name)) return name;
+    }
+  }
+  return "";
+}
+
 void ReadTarget(ObjectReader& reader, const SinkConfig& sink, RouteTarget& target) {
   const SinkRules& rules = RulesOf(sink.type);
   ReadDestination(reader, sink, target);
@@ -87,7 +106,7 @@ void ReadTarget(ObjectReader& reader, const SinkConfig& sink, RouteTarget& targe
   ReadHeaders(reader, target.headers);
   if (reader.Find("envelope") != nullptr) target.envelope = ReadEnvelope(reader);
   reader.Bool("retain", target.retain);
-  if (!target.headers.empty() && !rules.takes_headers) reader.Complain("headers", std::string(rules.kind) + " has no headers");
+  if (!target.headers.empty() && !TakesHeaders(sink)) reader.Complain("headers", NoHeaders(sink));
   if (target.retain && !rules.takes_retain) reader.Complain("retain", std::string(rules.kind) + " retains no messages; an MQTT sink does");
 }
 
@@ -129,9 +148,13 @@ bool CheckTargets(ObjectReader& reader, const char* key, const Config& config, c
     const SinkConfig* sink = FindSink(config, target.sink);
     if (sink == nullptr) return false;  // Told already.
     const SinkRules& rules = RulesOf(sink->type);
-    any_headers |= rules.takes_headers;
+    any_headers |= TakesHeaders(*sink);
     if (sink->type == SinkType::kKafka && target.destination.empty()) {
       reader.Complain(key, "the Kafka sink `" + target.sink + "` needs a topic: { \"" + target.sink + "\": { \"topic\": \"...\" } }");
+      return false;
+    }
+    if (const std::string name = AttributeAmong(*sink, target.headers, route.headers); !name.empty()) {
+      reader.Complain(key, "the header `" + name + "` would pass for an attribute of the envelope: choose another name");
       return false;
     }
     if (target.envelope.value_or(route.envelope) == Envelope::kNone && !rules.takes_bare) {

@@ -6,6 +6,8 @@
 #include <string_view>
 
 #include "config/references.h"
+#include "gateway/event_names.h"
+#include "gateway/sink_rules.h"
 #include "gateway/template.h"
 #include "gateway/topic.h"
 
@@ -13,7 +15,7 @@ namespace sluice {
 namespace {
 
 // What a name of a template may stand for.
-enum Extent : std::size_t { kOneLevel, kSomeLevels, kGatewayId };
+enum Extent : std::size_t { kOneLevel, kSomeLevels };
 
 // Cannot be in a topic of ours otherwise.
 constexpr char kLevelMark = '\1';
@@ -33,21 +35,17 @@ bool IsOwnTopic(const std::string& destination) {
 
 // The text of the template with marks for its names; nothing if it is no template, which is told elsewhere.
 std::optional<std::string> MarkNames(const std::string& destination, const Config& config, const TopicFilter& match) {
-  const auto extent_of = [&](std::string_view name) -> std::optional<std::size_t> {
-    if (name == "gateway.id") return kGatewayId;
-    const bool is_wildcard = std::find(match.names().begin(), match.names().end(), name) != match.names().end();
-    return is_wildcard || name == "source" ? kOneLevel : kSomeLevels;
+  EventNames names(config.gateway, match);
+  const auto extent_of = [&](std::string_view name) -> std::optional<Template::Name> {
+    const std::optional<Template::Name> meaning = names.Resolve(name);
+    if (!meaning || std::holds_alternative<std::string>(*meaning)) return meaning;
+    return name == "topic" || name.starts_with("payload.") ? kSomeLevels : kOneLevel;
   };
   const Result<Template> parsed = Template::Parse(destination, extent_of);
   if (!parsed) return std::nullopt;
   std::string text;
-  parsed->Render(text, [&](std::string& out, std::size_t extent) {
-    if (extent == kGatewayId) {
-      out += config.gateway.id;
-    } else {
-      out += extent == kOneLevel ? kLevelMark : kLevelsMark;
-    }
-  });
+  parsed->Render(text, [](std::string& out, std::size_t extent) { out += extent == kOneLevel ? kLevelMark : kLevelsMark; });
+  (void)FitDestination(SinkType::kMqtt, text);
   return text;
 }
 
@@ -85,10 +83,6 @@ void CheckTarget(const Config& config, const SinkConfig& sink, const std::string
   const bool own_topic = IsOwnTopic(destination);
   const std::optional<std::string> marked = own_topic ? match.Plain() : MarkNames(destination, config, match);
   if (!marked) return;
-  if (!own_topic && marked->find_first_of("+#") != std::string::npos) {
-    findings.push_back({true, "`" + destination + "` has a wildcard: it is a topic to publish under"});
-    return;
-  }
   const Result<TopicFilter> published = TopicFilter::Parse(own_topic ? *marked : FilterOf(*marked));
   if (published) FindEchoes(config, sink, *published, own_topic, findings);
 }

@@ -49,7 +49,11 @@ void KinesisSink::Open(SinkListener& listener) {
 void KinesisSink::Send(const Row& row) {
   cloud_event_.Set(row);
   KinesisRecord record{row.seq, row.destination.empty() ? stream_ : row.destination, {}};
-  AppendCloudEventJson(cloud_event_, row, record.data);
+  if (row.bare) {
+    record.data = row.event.payload;
+  } else {
+    AppendCloudEventJson(cloud_event_, row, record.data);
+  }
   const std::string partition_key = PartitionKeyOf(row.Key());
   const std::size_t size = record.data.size() + partition_key.size();
   if (size <= kMaxRecordBytes) return queue_.Push(row.Key(), partition_key, std::move(record));

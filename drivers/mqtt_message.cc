@@ -1,22 +1,12 @@
 #include "drivers/mqtt_message.h"
 
 #include <algorithm>
-#include <array>
 #include <string_view>
 
 namespace sluice {
 namespace {
 
 constexpr std::size_t kMaxText = 65'535;
-
-// CloudEvents 1.0 and the extensions in use: no publisher can pass for us.
-constexpr std::array<std::string_view, 12> kAttributes = {"specversion", "id",         "source",       "type",
-                                                          "time",        "subject",    "sequence",     "prevseq",
-                                                          "expirytime",  "dataschema", "partitionkey", "datacontenttype"};
-
-bool IsAttribute(std::string_view name) {
-  return std::find(kAttributes.begin(), kAttributes.end(), name) != kAttributes.end();
-}
 
 void AddAttributes(const CloudEvent& event, const Row& row, std::vector<Property>& properties) {
   const auto add = [&](std::string_view name, std::string_view value) { properties.push_back({std::string(name), std::string(value)}); };
@@ -67,9 +57,9 @@ MqttMessage MakeMqttMessage(const CloudEvent& event, const Row& row, int protoco
   if (protocol_version != 5) return message;
   message.content_type = row.event.content_type;
   if (row.event.expiry) message.expiry = Remaining(row.event, now);
-  AddAttributes(event, row, message.properties);
+  if (!row.bare) AddAttributes(event, row, message.properties);
   for (const Property& property : row.event.properties) {
-    if (!IsAttribute(property.name)) message.properties.push_back(property);
+    if (!IsAttributeName(property.name)) message.properties.push_back(property);
   }
   return message;
 }

@@ -5,7 +5,7 @@
 //   payload          untouched
 //   Content Type     as declared by the publisher (datacontenttype)
 //   User Property    the attributes by their names, among them partitionkey if the row has a key of its own; then the publisher's, except
-//                    those that would pass for attributes
+//                    those that would pass for attributes; of a bare row only these
 //   Message Expiry   what is left of the publisher's, at least 1 s: what is kept is sent
 //
 // With MQTT 3.1.1 there is the payload, and nothing else.

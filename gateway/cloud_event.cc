@@ -14,7 +14,15 @@ void WritePadded(std::array<char, N>& digits, std::uint64_t value) {
 
 constexpr std::size_t kSecondsSize = 19;  // 2026-11-23T10:00:00
 
+constexpr std::array<std::string_view, 12> kAttributes = {"specversion", "id",         "source",       "type",
+                                                          "time",        "subject",    "sequence",     "prevseq",
+                                                          "expirytime",  "dataschema", "partitionkey", "datacontenttype"};
+
 }  // namespace
+
+bool IsAttributeName(std::string_view name) {
+  return std::find(kAttributes.begin(), kAttributes.end(), name) != kAttributes.end();
+}
 
 CloudEvent::CloudEvent(const Identity& identity)
     : id_prefix_(identity.gateway_id + ":" + identity.outbox_id + ":"), source_prefix_("/sluice/" + identity.gateway_id + "/") {}

@@ -30,6 +30,10 @@ struct Identity {
 
 constexpr std::string_view kEventType = "io.sluice.mqtt.message";
 
+/// True for the attributes of CloudEvents 1.0 and of the extensions in use: where they travel under their own names, no other property can
+/// have one of these.
+bool IsAttributeName(std::string_view name);
+
 /// The attributes that differ from row to row, formatted without allocation once the buffers have grown.
 class CloudEvent {
  public:

@@ -25,10 +25,10 @@ bool IsLegal(SinkType type, char c) {
 }  // namespace
 
 const SinkRules& RulesOf(SinkType type) {
-  static constexpr SinkRules kKafka{"a Kafka sink", "topic", 249, true, true, false};
-  static constexpr SinkRules kFile{"a file sink", "topic", 0, false, false, false};
-  static constexpr SinkRules kKinesis{"a Kinesis sink", "stream", 128, false, true, false};
-  static constexpr SinkRules kMqtt{"an MQTT sink", "topic", 65'535, true, true, true};
+  static constexpr SinkRules kKafka{"a Kafka sink", "topic", 249, true, false};
+  static constexpr SinkRules kFile{"a file sink", "topic", 0, false, false};
+  static constexpr SinkRules kKinesis{"a Kinesis sink", "stream", 128, true, false};
+  static constexpr SinkRules kMqtt{"an MQTT sink", "topic", 65'535, true, true};
   switch (type) {
     case SinkType::kKafka:
       return kKafka;
@@ -40,6 +40,10 @@ const SinkRules& RulesOf(SinkType type) {
       return kMqtt;
   }
   return kFile;
+}
+
+bool TakesHeaders(const SinkConfig& sink) {
+  return sink.type == SinkType::kKafka || (sink.type == SinkType::kMqtt && sink.mqtt.protocol_version == 5);
 }
 
 std::string FitDestination(SinkType type, std::string& destination) {

@@ -44,13 +44,13 @@ Result<TargetTemplates> TargetTemplates::Create(const Config& config, const Rout
                                                 EventNames& names) {
   auto sink = std::find_if(config.sinks.begin(), config.sinks.end(), [&](const SinkConfig& s) { return s.name == target.sink; });
   if (sink == config.sinks.end()) return Fail(ErrorCode::kInvalid, "there is no sink `" + target.sink + "`");
-  const SinkRules& rules = RulesOf(sink->type);
   TargetTemplates result;
   result.sink_ = static_cast<std::size_t>(sink - config.sinks.begin());
   result.type_ = sink->type;
-  result.bare_ = rules.takes_bare && target.envelope.value_or(route.envelope) == Envelope::kNone;
+  result.bare_ = RulesOf(sink->type).takes_bare && target.envelope.value_or(route.envelope) == Envelope::kNone;
   result.retain_ = target.retain;
-  if (Result<void> parsed = result.ParseDestination(target.destination, names); !parsed) {
+  const bool own_topic = sink->type == SinkType::kMqtt && target.destination == "{topic}";
+  if (Result<void> parsed = result.ParseDestination(own_topic ? "" : target.destination, names); !parsed) {
     return Fail(ErrorCode::kInvalid, "to " + target.sink + ": " + parsed.error().message);
   }
   const std::string key = target.key.value_or(route.key);
@@ -59,7 +59,7 @@ Result<TargetTemplates> TargetTemplates::Create(const Config& config, const Rout
     if (!parsed) return tl::unexpected<Error>(parsed.error());
     result.key_ = std::move(*parsed);
   }
-  if (!rules.takes_headers) return result;
+  if (!TakesHeaders(*sink)) return result;
   std::map<std::string, std::string> headers = target.headers;
   headers.insert(route.headers.begin(), route.headers.end());
   for (const auto& [name, value] : headers) {

@@ -255,6 +255,10 @@ TEST_CASE("config: what would break the promise is refused, with the reason") {
                          {"/routes/0/to/cloud/envelope", "bare", "not one of"},
                          {"/routes/0/to/copy", {{"headers", {{"a", "b"}}}}, "a file sink has no headers"},
                          {"/routes/0/to/copy", {{"envelope", "none"}}, "its envelope always"},
+                         {"/routes/0/to/lake", {{"topic", "t"}}, "no `topic`; write `stream`"},
+                         {"/routes/0/to/lake", {{"stream", "a/{topic}"}}, "characters that a Kinesis sink cannot have in a stream"},
+                         {"/routes/0/to/lake", {{"headers", {{"a", "b"}}}}, "a Kinesis sink has no headers"},
+                         {"/routes/0/to/lake", {{"retain", true}}, "retains no messages"},
                          {"/sinks/cloud/max_destinations", 0, "from 1 to 100000"},
                          {"/gateway", {{"labels", {{"a.b", "c"}}}}, "a label's name"}}) {
     const LoadedConfig loaded = Load(With(bad.pointer, bad.value));
@@ -294,6 +298,22 @@ TEST_CASE("config: what a route says of key, headers and envelope is there for e
   json["routes"][0]["to"] = "copy";
   json["routes"][0].erase("envelope");
   CHECK(Find(Load(json.dump()).mistakes, "no sink of this route has headers") != nullptr);
+}
+
+TEST_CASE("config: an MQTT sink takes headers, a bare payload and retain; no header can pass for an attribute") {
+  Json json = Json::parse(kMinimal);
+  json["sinks"]["andon"] = {{"type", "mqtt"}, {"url", "mqtt://up"}, {"max_destinations", 9}};
+  json["routes"][0]["to"] = {{"andon", {{"topic", "andon/{topic}"}, {"headers", {{"site", "x"}}}, {"envelope", "none"}, {"retain", true}}}};
+  const LoadedConfig loaded = Load(json.dump());
+  CHECK_MESSAGE(loaded.mistakes.empty(), AllOf(loaded.mistakes));
+  CHECK(loaded.config.routes[0].to[0].retain);
+  CHECK(Json::parse(ShowConfig(loaded.config))["routes"][0]["to"] == json["routes"][0]["to"]);
+
+  json["routes"][0]["headers"] = {{"subject", "x"}};
+  CHECK(Find(Load(json.dump()).mistakes, "the header `subject` would pass for an attribute") != nullptr);
+  json["routes"][0].erase("headers");
+  json["sinks"]["andon"]["protocol"] = "3.1.1";
+  CHECK(Find(Load(json.dump()).mistakes, "an MQTT sink of protocol 3.1.1 has no headers") != nullptr);
 }
 
 TEST_CASE("config: a message that would come back from an MQTT sink into a source is a mistake; one that may, a warning") {

@@ -51,6 +51,16 @@ void RunThrough(KinesisBench& bench, Seq count) {
   REQUIRE(delivered.size() == count);
 }
 
+TEST_CASE("kinesis sink: the record of a bare event is its payload, byte for byte") {
+  KinesisBench bench;
+  Row row = KeyedRow(1, "k", "{\"temp\": 21.50}\n");
+  row.bare = true;
+  bench.sink->Send(row);
+  bench.sink->Flush();
+  bench.RunUntil([&] { return bench.Count(Verdict::kDelivered) == 1; });
+  CHECK(Taken(bench)[0] == Json{"plant", "k", row.event.payload});
+}
+
 TEST_CASE("kinesis sink: records that are not taken out of a call are sent again by index, and nothing of their key overtakes") {
   KinesisBench bench;
   bench.outside.peer.Tell("Set", {{"share", 0.3}});

@@ -53,6 +53,20 @@ TEST_CASE("mqtt message: what is left of its life is carried, never nothing and 
   CHECK(Message(row, 5, seconds(-500)).expiry == seconds(60));
 }
 
+TEST_CASE("mqtt message: of a bare event there are no attributes, but all that is the publisher's or the route's") {
+  Row row = MakeRow();
+  row.bare = true;
+  row.retain = true;
+  row.key = "k";
+  row.event.content_type = "text/plain";
+  row.event.properties = {{"site", "graz"}, {"id", "forged"}};
+  const MqttMessage message = Message(row);
+  CHECK(message.properties == std::vector<Property>{{"site", "graz"}});
+  CHECK(message.content_type == "text/plain");
+  CHECK(message.payload == "payload");
+  CHECK(message.retain);
+}
+
 TEST_CASE("mqtt message: with 3.1.1 there is only the payload") {
   Row row = MakeRow();
   row.event.content_type = "text/plain";

@@ -323,6 +323,29 @@ TEST_CASE("router: a destination that comes out empty, too long or impossible is
   CHECK(!Router::Create(MakeConfig({MakeRoute({"#"}, {{"cloud", std::string(250, 'x')}})})));
 }
 
+TEST_CASE("router: what a stream or an MQTT topic cannot have becomes _, and an MQTT topic keeps its levels") {
+  Config config = MakeConfig({MakeRoute({"{a}/{b}"}, {{"lake", "{a}{topic}"}, {"andon", "x/{topic}/{payload.v}"}, {"own", "{topic}"}})});
+  config.sinks.resize(5);
+  config.sinks[2].name = "lake";
+  config.sinks[2].type = SinkType::kKinesis;
+  config.sinks[3].name = "andon";
+  config.sinks[3].type = SinkType::kMqtt;
+  config.sinks[4].name = "own";
+  config.sinks[4].type = SinkType::kMqtt;
+  const auto route = [&](const std::string& value) { return Route(config, "a b/c", R"({"v":")" + value + "\"}"); };
+  const std::vector<Routed> routed = route(R"(p+q#r\u0000 \u00e9)");
+  REQUIRE(routed.size() == 3);
+  CHECK(routed[0].destination == "a_ba_b_c");
+  CHECK(routed[1].destination == "x/a b/c/p_q_r_ \xc3\xa9");
+  CHECK(routed[2].destination.empty());
+  CHECK(!routed[2].is_templated);
+  CHECK(route(std::string(65'535 - 8, 'v'))[1].misfit.empty());
+  CHECK(route(std::string(65'536 - 8, 'v'))[1].misfit == "the topic is longer than 65535 bytes");
+  config.routes[0].to[0].destination = "{a}{payload.v}";
+  CHECK(route(std::string(125, 'v'))[0].misfit.empty());
+  CHECK(route(std::string(126, 'v'))[0].misfit == "the stream is longer than 128 bytes");
+}
+
 TEST_CASE("router: a target's key, headers and envelope come before the route's, which the other targets get") {
   RouteConfig route = MakeRoute({"{a}/#"}, {{"cloud", "t"}, {"second", "t"}, {"copy", ""}}, "{a}");
   route.headers = {{"site", "{a}"}, {"line", "1"}};
