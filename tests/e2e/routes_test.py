@@ -71,6 +71,22 @@ class Routes(unittest.TestCase):
             self.assertGreaterEqual(ledger["lane/1/dead_lettered"], 2)
             self.assertEqual([ledger.get("lane/2/" + name, 0) for name in ("in", "delivered", "pending", "dead_lettered")], [received, received, 0, 0])
 
+    def test_a_broker_retains_a_bare_message_under_the_topic_that_the_payload_names(self):
+        with Rig() as rig:
+            mosquitto, second = Mosquitto(rig), Mosquitto(rig, "second")
+            target = {"topic": "andon/{site}/{payload.lamp}", "headers": {"site": "{site}"}, "envelope": "none", "retain": True}
+            sluice = Sluice(rig, mosquitto.port, {"andon": {"type": "mqtt", "url": f"mqtt://127.0.0.1:{second.port}"}},
+                            routes=[{"name": "lamps", "match": "plant/{site}/alarm", "to": {"andon": target}}])
+            sluice.Start()
+            PublishOne(mosquitto.port, "plant/graz/alarm", b'{"n": 1, "lamp": "red#1"}')
+
+            def Retained():
+                return subprocess.run(["mosquitto_sub", "-p", str(second.port), "-V", "5", "-t", "#", "--retained-only", "-C", "1", "-W", "1",
+                                       "-F", "%t|%P|%p"], capture_output=True, timeout=30).stdout.decode().strip()
+            Until(Retained, 30, "the broker has the message")
+            self.assertEqual(Retained(), 'andon/graz/red_1|site:graz|{"n": 1, "lamp": "red#1"}')
+            self.assertEqual(sluice.Stop(), 0)
+
 
 if __name__ == "__main__":
     unittest.main()
