@@ -66,11 +66,23 @@ struct MqttSourceConfig : MqttBrokerConfig {
   Duration reconnect_max = std::chrono::seconds(60);
 };
 
+/// What is kept of dead letters; when there is more, the oldest go.
+struct DeadLetterLimits {
+  Bytes max_bytes = 64ull << 20;  ///< Default: no more than an eighth of the outbox.
+  Duration max_age = std::chrono::hours(24 * 30);
+};
+
 struct OutboxConfig {
   std::string path = "/var/lib/sluice/outbox.db";
   Bytes max_bytes = 2ull << 30;
   Bytes min_free_bytes = 256ull << 20;
   Duration commit_every = std::chrono::milliseconds(100);
+  DeadLetterLimits dead_letters;
+};
+
+/// The socket on which the daemon answers `sluice status` and `sluice dead-letters`.
+struct ControlConfig {
+  std::string socket;  ///< Default: control.sock beside the outbox.
 };
 
 enum class SinkType { kKafka, kFile, kKinesis, kMqtt };
@@ -181,6 +193,7 @@ struct Config {
   GatewayConfig gateway;
   std::vector<MqttSourceConfig> sources;
   OutboxConfig outbox;
+  ControlConfig control;
   std::vector<SinkConfig> sinks;
   std::vector<RouteConfig> routes;
   std::vector<RouteTarget> unrouted;  ///< Where events go that no route matches; empty: they are dropped and counted.

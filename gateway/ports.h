@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -126,6 +127,12 @@ struct Misfit {
   std::string reason;
 };
 
+/// Dead letters that go back to their lane, under their seqs. Those that are there already are passed over: it can be done again.
+struct LaneReplay {
+  LaneId lane = 0;
+  std::vector<Seq> seqs;
+};
+
 /// What happened to one source's events of a batch; added to the ledger in the same transaction.
 struct SourceCount {
   std::string source;
@@ -145,6 +152,7 @@ struct Batch {
   std::vector<Misfit> misfits;
   std::vector<DeadLetter> dead_letters;
   std::vector<LaneSettle> settles;
+  std::vector<LaneReplay> replays;  ///< REQUIRES: no settle of the same lane, which could take what has just come back.
   std::vector<SourceCount> sources;
 };
 
@@ -153,6 +161,35 @@ struct LaneRead {
   std::vector<Row> rows;
   std::vector<Seq> damaged;  ///< Rows whose checksum failed: never to be sent; to be dead-lettered as "damaged".
   bool end = false;          ///< Nothing after these was in the lane when it was read.
+};
+
+/// A dead letter as it is kept.
+struct KeptLetter {
+  DeadLetter letter;
+  Row row;  ///< The payload only if it was asked for.
+  std::uint64_t payload_bytes = 0;
+  bool damaged = false;  ///< Its content is not what was written, as far as it was read.
+};
+
+/// Asks for the dead letters of a lane behind `after`.
+struct LetterQuery {
+  LaneId lane = 0;
+  Seq after = 0;
+  std::size_t max_letters = 0;
+  std::size_t max_bytes = 0;  ///< Of payloads; one letter is given at least.
+  bool with_payload = false;
+};
+
+struct LetterPage {
+  std::vector<KeptLetter> letters;  ///< Ascending seq.
+  bool end = false;                 ///< Nothing behind these.
+};
+
+/// The ledger, and the room that the outbox takes.
+struct StoreCounters {
+  std::map<std::string, std::int64_t> values;  ///< Names as in store/FORMAT.md.
+  std::uint64_t file_bytes = 0;                ///< Of the files that outbox.max_bytes bounds.
+  std::uint64_t free_bytes = 0;                ///< Left on the file system.
 };
 
 /// A lane as it was found when the store opened.
@@ -174,6 +211,12 @@ class EventStore {
   virtual void Commit(Batch batch, std::function<void(Result<void>, Batch)> done) = 0;
   /// Rows of `lane` with seq > `after`, at most `max_bytes` of them by Footprint (but at least one). One read per lane at a time.
   virtual void Read(LaneId lane, Seq after, std::size_t max_bytes, std::function<void(Result<LaneRead>)> done) = 0;
+  virtual void ReadLetters(LetterQuery query, std::function<void(Result<LetterPage>)> done) = 0;
+  /// Deletes dead letters; `done` is told how many of them were there. Errors as Commit.
+  virtual void PurgeLetters(LaneId lane, std::vector<Seq> seqs, std::function<void(Result<std::uint64_t>)> done) = 0;
+  /// Deletes the dead letters that are too old at `now`, or too many, a bounded number at a time. True: there may be more.
+  virtual void ExpireLetters(WallTime now, std::function<void(Result<bool>)> done) = 0;
+  virtual void Counters(std::function<void(Result<StoreCounters>)> done) = 0;
   /// Ends after the tasks given so far; `closed` runs once.
   virtual void Close(std::function<void()> closed) = 0;
 };

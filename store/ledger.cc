@@ -2,6 +2,10 @@
 
 namespace sluice {
 
+std::string LaneCounter(LaneId lane, const char* what) {
+  return "lane/" + std::to_string(lane) + "/" + what;
+}
+
 Result<Ledger> Ledger::Load(Sqlite& database) {
   Result<Statement> write = database.Prepare("INSERT INTO counter(name, value) VALUES(?1, ?2) ON CONFLICT(name) DO UPDATE SET value = ?2");
   if (!write) return tl::unexpected<Error>(write.error());

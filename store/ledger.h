@@ -10,10 +10,14 @@
 #include <map>
 #include <string>
 
+#include "gateway/event.h"
 #include "gateway/result.h"
 #include "store/sqlite.h"
 
 namespace sluice {
+
+/// "lane/<id>/<what>"
+std::string LaneCounter(LaneId lane, const char* what);
 
 class Ledger {
  public:

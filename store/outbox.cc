@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "gateway/failpoint.h"
+#include "store/row_binding.h"
 #include "store/row_codec.h"
 
 namespace sluice {
@@ -42,9 +43,6 @@ constexpr const char* kSchema =
     " at INTEGER NOT NULL, crc INTEGER NOT NULL, destination TEXT NOT NULL, key BLOB, metadata BLOB NOT NULL, payload BLOB NOT NULL,"
     " PRIMARY KEY(lane, seq));";
 
-// What a row counts for in pending_bytes; the same sum when it comes and when it goes.
-constexpr const char* kRowBytes = "64 + length(destination) + ifnull(length(key), 0) + length(metadata) + length(payload)";
-
 std::string DrawId() {
   unsigned char random[8];
   if (getrandom(random, sizeof random, 0) != sizeof random) std::abort();  // Cannot happen for so few bytes.
@@ -58,10 +56,6 @@ std::string ReadLine(const std::string& path) {
   std::string line;
   std::getline(file, line);
   return line;
-}
-
-std::string LaneCounter(LaneId lane, const char* what) {
-  return "lane/" + std::to_string(lane) + "/" + what;
 }
 
 bool HasRows(const Batch& batch) {
@@ -129,19 +123,19 @@ Result<void> Outbox::OpenFile() {
   ledger_ = std::move(*ledger);
   if (Result<void> identity = LoadIdentity(); !identity) return identity;
   if (Result<void> prepared = PrepareFrequent(); !prepared) return prepared;
-  return LoadLanes();
+  if (Result<void> lanes = LoadLanes(); !lanes) return lanes;
+  Result<DeadLetters> letters = DeadLetters::Prepare(*database_);
+  if (!letters) return tl::unexpected<Error>(letters.error());
+  letters_ = std::move(*letters);
+  return letters_->Measure(*database_, *ledger_);
 }
 
 Result<void> Outbox::PrepareFrequent() {
   FrequentStatements& all = frequent_.emplace();
-  const std::pair<Statement*, const char*> sql[] = {
-      {&all.begin, "BEGIN IMMEDIATE"},
-      {&all.commit, "COMMIT"},
-      {&all.page_count, "PRAGMA page_count"},
-      {&all.free_pages, "PRAGMA freelist_count"},
-      {&all.append_misfit,
-       "INSERT INTO dead_letter(seq, crc, destination, key, metadata, payload, lane, reason, at, attempts)"
-       " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0)"}};
+  const std::pair<Statement*, const char*> sql[] = {{&all.begin, "BEGIN IMMEDIATE"},
+                                                    {&all.commit, "COMMIT"},
+                                                    {&all.page_count, "PRAGMA page_count"},
+                                                    {&all.free_pages, "PRAGMA freelist_count"}};
   for (const auto& [statement, text] : sql) {
     Result<Statement> prepared = database_->Prepare(text);
     if (!prepared) return tl::unexpected<Error>(prepared.error());
@@ -152,6 +146,7 @@ Result<void> Outbox::PrepareFrequent() {
 
 void Outbox::CloseFile() {
   statements_.clear();
+  letters_.reset();
   frequent_.reset();
   ledger_.reset();
   database_.reset();
@@ -208,7 +203,7 @@ Result<LaneId> Outbox::FindOrMakeLane(const LaneName& name) {
   if (Result<void> run = insert->Run(); !run) return tl::unexpected<Error>(run.error());
   Result<void> made = database_->Execute("CREATE TABLE lane_" + id +
                                          "(seq INTEGER PRIMARY KEY, crc INTEGER NOT NULL, destination TEXT NOT NULL, key BLOB,"
-                                         " metadata BLOB NOT NULL, payload BLOB NOT NULL); COMMIT");
+                                         " metadata BLOB NOT NULL, payload BLOB NOT NULL, attempts INTEGER NOT NULL DEFAULT 0); COMMIT");
   if (!made) return tl::unexpected<Error>(made.error());
   return static_cast<LaneId>(*next);
 }
@@ -234,11 +229,20 @@ Result<void> Outbox::LoadLanes() {
     if (!known) lanes_.push_back({id, all->Bytes(1), all->Bytes(2), 0, 0, 0});
   }
   for (LaneState& lane : lanes_) {
+    if (Result<void> complete = CompleteLane(lane.id); !complete) return complete;
     lane.last_seq = static_cast<Seq>(ledger_->Get(LaneCounter(lane.id, "last_seq")));
     lane.pending_events = static_cast<std::uint64_t>(ledger_->Get(LaneCounter(lane.id, "pending")));
     lane.pending_bytes = static_cast<std::uint64_t>(ledger_->Get(LaneCounter(lane.id, "pending_bytes")));
   }
   return {};
+}
+
+// Format 1.0 did not count the attempts that a row had made before it was replayed.
+Result<void> Outbox::CompleteLane(LaneId lane) {
+  const std::string table = "lane_" + std::to_string(lane);
+  Result<std::int64_t> has = database_->QueryInt("SELECT count(*) FROM pragma_table_info('" + table + "') WHERE name = 'attempts'");
+  if (!has) return tl::unexpected<Error>(has.error());
+  return *has > 0 ? Result<void>() : database_->Execute("ALTER TABLE " + table + " ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0");
 }
 
 Result<Outbox::LaneStatements*> Outbox::StatementsOf(LaneId lane) {
@@ -252,10 +256,7 @@ Result<Outbox::LaneStatements*> Outbox::StatementsOf(LaneId lane) {
       {&it->second.measure,
        "SELECT count(*), ifnull(sum(" + std::string(kRowBytes) + "), 0) FROM " + table + " WHERE seq BETWEEN ?1 AND ?2"},
       {&it->second.settle, "DELETE FROM " + table + " WHERE seq <= ?1"},
-      {&it->second.settle_all, "DELETE FROM " + table},
-      {&it->second.set_aside, "INSERT OR IGNORE INTO dead_letter SELECT " + std::to_string(lane) +
-                                  ", seq, ?2, ?3, ?4, crc, destination, key, metadata, payload FROM " + table + " WHERE seq = ?1"},
-      {&it->second.remove, "DELETE FROM " + table + " WHERE seq = ?1"}};
+      {&it->second.settle_all, "DELETE FROM " + table}};
   for (const auto& [statement, sql] : all) {
     Result<Statement> prepared = database_->Prepare(sql);
     if (!prepared) {
@@ -282,7 +283,16 @@ Result<void> Outbox::Commit(const Batch& batch) {
 
 Result<void> Outbox::TryCommit(const Batch& batch, bool with_rows) {
   if (!batch.settles.empty()) Failpoint("before_settle");
-  Result<void> applied = Apply(batch, with_rows);
+  Result<void> applied = Transact(with_rows, [&] { return Apply(batch, with_rows); });
+  if (applied || !with_rows || !rows_are_there_) return applied;
+  rows_are_there_ = false;
+  return {};
+}
+
+Result<void> Outbox::Transact(bool has_rows, const std::function<Result<void>()>& apply) {
+  Result<void> applied = frequent_->begin.Run();
+  if (applied) applied = apply();
+  if (applied) applied = ledger_->Write();
   if (applied) {
     Failpoint("before_commit");
     applied = frequent_->commit.Run();
@@ -298,13 +308,9 @@ Result<void> Outbox::TryCommit(const Batch& batch, bool with_rows) {
     database_->Rollback();
     return applied;
   }
-  Doubt(with_rows);
+  Doubt(has_rows);
   // Most often the disk is well again: find out at once what became of it.
-  if (Result<void> open = EnsureOpen(); !open) return tl::unexpected<Error>(applied.error());
-  if (with_rows && rows_are_there_) {
-    rows_are_there_ = false;
-    return {};
-  }
+  (void)EnsureOpen();
   return applied;
 }
 
@@ -350,12 +356,14 @@ Result<void> Outbox::CheckRoom(const Batch& batch) {
 }
 
 Result<void> Outbox::Apply(const Batch& batch, bool with_rows) {
-  if (Result<void> begun = frequent_->begin.Run(); !begun) return begun;
   for (const DeadLetter& letter : batch.dead_letters) {
-    if (Result<void> done = MoveDeadLetter(letter); !done) return done;
+    if (Result<void> done = letters_->Keep(*database_, *ledger_, letter); !done) return done;
   }
   for (const LaneSettle& settle : batch.settles) {
     if (Result<void> done = Settle(settle); !done) return done;
+  }
+  for (const LaneReplay& replay : batch.replays) {
+    if (Result<void> done = letters_->Replay(*database_, *ledger_, replay); !done) return done;
   }
   // After the settling: most often it has emptied the lane, and the new rows take the pages that it gave back.
   if (with_rows) {
@@ -363,13 +371,25 @@ Result<void> Outbox::Apply(const Batch& batch, bool with_rows) {
       if (Result<void> done = Append(append); !done) return done;
     }
     for (const Misfit& misfit : batch.misfits) {
-      if (Result<void> done = AppendMisfit(misfit); !done) return done;
+      if (Result<void> done = letters_->KeepMisfit(*ledger_, misfit); !done) return done;
     }
     Count(batch);
   }
+  if (Result<void> done = BoundLetters(batch, with_rows); !done) return done;
   ledger_->Set("last_seq", std::max(ledger_->Get("last_seq"), static_cast<std::int64_t>(batch.last_seq)));
   ledger_->Add("commits", 1);
-  return ledger_->Write();
+  return {};
+}
+
+// Whatever has come to the dead letters, there are not more of them afterwards than there may be.
+Result<void> Outbox::BoundLetters(const Batch& batch, bool with_rows) {
+  std::optional<WallTime> now;
+  if (with_rows && !batch.misfits.empty()) now = batch.misfits.back().row.event.received;
+  if (!batch.dead_letters.empty()) now = batch.dead_letters.back().when;
+  if (!now) return {};
+  Result<bool> expired = letters_->Expire(*ledger_, options_.config.dead_letters, *now);
+  if (!expired) return tl::unexpected<Error>(expired.error());
+  return {};
 }
 
 Result<void> Outbox::Append(const LaneAppend& append) {
@@ -379,7 +399,7 @@ Result<void> Outbox::Append(const LaneAppend& append) {
   Statement& insert = (*statements)->append;
   std::size_t bytes = 0;
   for (const Row& row : append.rows) {
-    BindRow(insert, row);
+    BindRow(insert, row, buffer_);
     if (Result<void> run = insert.Run(); !run) return run;
     bytes += 64 + row.destination.size() + (row.key ? row.key->size() : 0) + buffer_.size() + row.event.payload.size();
   }
@@ -388,31 +408,6 @@ Result<void> Outbox::Append(const LaneAppend& append) {
   ledger_->Add(LaneCounter(append.lane, "pending_bytes"), static_cast<std::int64_t>(bytes));
   ledger_->Set(LaneCounter(append.lane, "last_seq"), static_cast<std::int64_t>(append.rows.back().seq));
   return {};
-}
-
-Result<void> Outbox::AppendMisfit(const Misfit& misfit) {
-  Statement& insert = frequent_->append_misfit;
-  BindRow(insert, misfit.row);
-  insert.BindInt(7, misfit.lane);
-  insert.BindText(8, misfit.reason);
-  insert.BindInt(9, misfit.row.event.received.time_since_epoch().count());
-  if (Result<void> run = insert.Run(); !run) return run;
-  ledger_->Add(LaneCounter(misfit.lane, "in"), 1);
-  ledger_->Add(LaneCounter(misfit.lane, "dead_lettered"), 1);
-  return {};
-}
-
-// Parameters 1 to 6, which are valid until buffer_ changes.
-void Outbox::BindRow(Statement& insert, const Row& row) {
-  buffer_.clear();
-  EncodeMetadata(row, buffer_);
-  const std::string* key = row.key ? &*row.key : nullptr;
-  insert.BindInt(1, static_cast<std::int64_t>(row.seq));
-  insert.BindInt(2, RowChecksum(row.seq, row.destination, key, buffer_, row.event.payload));
-  insert.BindText(3, row.destination);
-  key != nullptr ? insert.BindBlob(4, *key) : insert.BindNull(4);
-  insert.BindBlob(5, buffer_);
-  insert.BindBlob(6, row.event.payload);
 }
 
 void Outbox::Count(const Batch& batch) {
@@ -426,31 +421,6 @@ void Outbox::Count(const Batch& batch) {
       if (amount > 0) ledger_->Add(name + what, static_cast<std::int64_t>(amount));
     }
   }
-}
-
-Result<void> Outbox::MoveDeadLetter(const DeadLetter& letter) {
-  Result<LaneStatements*> found = StatementsOf(letter.lane);
-  if (!found) return tl::unexpected<Error>(found.error());
-  LaneStatements& statements = **found;
-  const auto seq = static_cast<std::int64_t>(letter.seq);
-  statements.measure.BindInt(1, seq);
-  statements.measure.BindInt(2, seq);
-  Result<bool> measured = statements.measure.Step();
-  if (!measured) return tl::unexpected<Error>(measured.error());
-  const std::int64_t rows = statements.measure.Int(0);
-  const std::int64_t bytes = statements.measure.Int(1);
-  statements.measure.Reset();
-  statements.set_aside.BindInt(1, seq);
-  statements.set_aside.BindText(2, letter.reason);
-  statements.set_aside.BindInt(3, letter.attempts);
-  statements.set_aside.BindInt(4, letter.when.time_since_epoch().count());
-  if (Result<void> run = statements.set_aside.Run(); !run) return run;
-  statements.remove.BindInt(1, seq);
-  if (Result<void> run = statements.remove.Run(); !run) return run;
-  ledger_->Add(LaneCounter(letter.lane, "pending"), -rows);
-  ledger_->Add(LaneCounter(letter.lane, "pending_bytes"), -bytes);
-  ledger_->Add(LaneCounter(letter.lane, "dead_lettered"), rows);
-  return {};
 }
 
 Result<void> Outbox::Settle(const LaneSettle& settle) {
@@ -527,6 +497,46 @@ Result<LaneRead> Outbox::Read(LaneId lane, Seq after, std::size_t max_bytes) {
   }
   select.Reset();
   return read;
+}
+
+Result<LetterPage> Outbox::ReadLetters(const LetterQuery& query) {
+  if (Result<void> open = EnsureOpen(); !open) return tl::unexpected<Error>(open.error());
+  return letters_->Read(query);
+}
+
+Result<std::uint64_t> Outbox::PurgeLetters(LaneId lane, const std::vector<Seq>& seqs) {
+  return ChangeLetters<std::uint64_t>([&] { return letters_->Purge(*ledger_, lane, seqs); });
+}
+
+Result<bool> Outbox::ExpireLetters(WallTime now) {
+  return ChangeLetters<bool>([&] { return letters_->Expire(*ledger_, options_.config.dead_letters, now); });
+}
+
+// A transaction of its own, with what `change` says.
+template <typename T>
+Result<T> Outbox::ChangeLetters(const std::function<Result<T>()>& change) {
+  if (Result<void> open = EnsureOpen(); !open) return tl::unexpected<Error>(open.error());
+  T value{};
+  Result<void> done = Transact(false, [&]() -> Result<void> {
+    Result<T> changed = change();
+    if (!changed) return tl::unexpected<Error>(changed.error());
+    value = *changed;
+    return {};
+  });
+  if (!done) return tl::unexpected<Error>(done.error());
+  return value;
+}
+
+Result<StoreCounters> Outbox::Account() {
+  if (Result<void> open = EnsureOpen(); !open) return tl::unexpected<Error>(open.error());
+  const std::string& path = options_.config.path;
+  StoreCounters counters{ledger_->All(), 0, FreeBytes(path)};
+  for (const char* file : {"", "-wal", "-ballast"}) {
+    std::error_code missing;
+    const std::uintmax_t size = std::filesystem::file_size(path + file, missing);
+    if (!missing) counters.file_bytes += size;
+  }
+  return counters;
 }
 
 void Outbox::Close() {

@@ -10,6 +10,7 @@
 // Thread: one at a time; calls block on the disk.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -18,6 +19,7 @@
 
 #include "config/config.h"
 #include "gateway/ports.h"
+#include "store/dead_letters.h"
 #include "store/ledger.h"
 #include "store/lock_file.h"
 #include "store/space.h"
@@ -45,6 +47,12 @@ class Outbox {
 
   Result<void> Commit(const Batch& batch);
   Result<LaneRead> Read(LaneId lane, Seq after, std::size_t max_bytes);
+  /// Dead letters; each change is a transaction. Errors as Commit.
+  Result<LetterPage> ReadLetters(const LetterQuery& query);
+  Result<std::uint64_t> PurgeLetters(LaneId lane, const std::vector<Seq>& seqs);
+  Result<bool> ExpireLetters(WallTime now);
+  /// The ledger, and the room taken.
+  Result<StoreCounters> Account();
   /// Writes the WAL back and closes.
   void Close();
 
@@ -62,8 +70,6 @@ class Outbox {
     Statement measure;
     Statement settle;
     Statement settle_all;
-    Statement set_aside;
-    Statement remove;
   };
 
   /// Of every transaction, whatever its lanes.
@@ -72,7 +78,6 @@ class Outbox {
     Statement commit;
     Statement page_count;
     Statement free_pages;
-    Statement append_misfit;
   };
 
   Outbox(Options options, LockFile lock);
@@ -86,19 +91,21 @@ class Outbox {
   Result<void> LoadIdentity();
   Result<void> LoadLanes();
   Result<LaneId> FindOrMakeLane(const LaneName& name);
+  Result<void> CompleteLane(LaneId lane);
   Result<LaneStatements*> StatementsOf(LaneId lane);
 
   Result<void> EnsureOpen();
   Result<void> CheckRoom(const Batch& batch);
   Result<void> Apply(const Batch& batch, bool with_rows);
   Result<void> Append(const LaneAppend& append);
-  Result<void> AppendMisfit(const Misfit& misfit);
-  void BindRow(Statement& insert, const Row& row);
-  Result<void> MoveDeadLetter(const DeadLetter& letter);
+  Result<void> BoundLetters(const Batch& batch, bool with_rows);
   Result<void> Settle(const LaneSettle& settle);
   Result<void> SettleAll(LaneId lane, LaneStatements& statements);
   void Count(const Batch& batch);
   Result<void> TryCommit(const Batch& batch, bool with_rows);
+  Result<void> Transact(bool has_rows, const std::function<Result<void>()>& apply);
+  template <typename T>
+  Result<T> ChangeLetters(const std::function<Result<T>()>& change);
   void Doubt(bool has_rows);
   void KeepHouse();
 
@@ -108,6 +115,7 @@ class Outbox {
   Ballast ballast_;
   std::optional<Sqlite> database_;
   std::optional<Ledger> ledger_;
+  std::optional<DeadLetters> letters_;
   std::map<LaneId, LaneStatements> statements_;
   std::optional<FrequentStatements> frequent_;
   std::string id_;

@@ -46,9 +46,29 @@ void Store::Commit(Batch batch, std::function<void(Result<void>, Batch)> done) {
 }
 
 void Store::Read(LaneId lane, Seq after, std::size_t max_bytes, std::function<void(Result<LaneRead>)> done) {
-  Add(reads_, [this, lane, after, max_bytes, done = std::move(done)]() mutable {
-    Result<LaneRead> read = outbox_.Read(lane, after, max_bytes);
-    post_([read = std::move(read), done = std::move(done)]() mutable { done(std::move(read)); });
+  Ask<Result<LaneRead>>([this, lane, after, max_bytes] { return outbox_.Read(lane, after, max_bytes); }, std::move(done));
+}
+
+void Store::ReadLetters(LetterQuery query, std::function<void(Result<LetterPage>)> done) {
+  Ask<Result<LetterPage>>([this, query] { return outbox_.ReadLetters(query); }, std::move(done));
+}
+
+void Store::PurgeLetters(LaneId lane, std::vector<Seq> seqs, std::function<void(Result<std::uint64_t>)> done) {
+  Ask<Result<std::uint64_t>>([this, lane, seqs = std::move(seqs)] { return outbox_.PurgeLetters(lane, seqs); }, std::move(done));
+}
+
+void Store::ExpireLetters(WallTime now, std::function<void(Result<bool>)> done) {
+  Ask<Result<bool>>([this, now] { return outbox_.ExpireLetters(now); }, std::move(done));
+}
+
+void Store::Counters(std::function<void(Result<StoreCounters>)> done) {
+  Ask<Result<StoreCounters>>([this] { return outbox_.Account(); }, std::move(done));
+}
+
+template <typename T>
+void Store::Ask(std::function<T()> ask, std::function<void(T)> done) {
+  Add(reads_, [this, ask = std::move(ask), done = std::move(done)]() mutable {
+    post_([answer = ask(), done = std::move(done)]() mutable { done(std::move(answer)); });
   });
 }
 

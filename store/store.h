@@ -27,6 +27,10 @@ class Store : public EventStore {
 
   void Commit(Batch batch, std::function<void(Result<void>, Batch)> done) override;
   void Read(LaneId lane, Seq after, std::size_t max_bytes, std::function<void(Result<LaneRead>)> done) override;
+  void ReadLetters(LetterQuery query, std::function<void(Result<LetterPage>)> done) override;
+  void PurgeLetters(LaneId lane, std::vector<Seq> seqs, std::function<void(Result<std::uint64_t>)> done) override;
+  void ExpireLetters(WallTime now, std::function<void(Result<bool>)> done) override;
+  void Counters(std::function<void(Result<StoreCounters>)> done) override;
   void Close(std::function<void()> closed) override;
 
   /// As the file was when it was opened.
@@ -39,6 +43,9 @@ class Store : public EventStore {
   Store(Outbox outbox, Post post);
   void Work();
   void Add(std::deque<std::function<void()>>& queue, std::function<void()> task);
+  /// Behind the commits: `ask` on the store thread, `done` with its answer on the loop.
+  template <typename T>
+  void Ask(std::function<T()> ask, std::function<void(T)> done);
 
   Outbox outbox_;
   const Post post_;

@@ -102,11 +102,24 @@ class FakeStore : public EventStore {
     read.end = it == rows.end();
     clock_.Post([read = std::move(read), done = std::move(done)]() mutable { done(std::move(read)); });
   }
+  void ReadLetters(LetterQuery, std::function<void(Result<LetterPage>)> done) override {
+    clock_.Post([done = std::move(done)] { done(LetterPage{{}, true}); });
+  }
+  void PurgeLetters(LaneId, std::vector<Seq>, std::function<void(Result<std::uint64_t>)> done) override {
+    clock_.Post([done = std::move(done)] { done(0); });
+  }
+  void ExpireLetters(WallTime, std::function<void(Result<bool>)> done) override {
+    clock_.Post([done = std::move(done)] { done(false); });
+  }
+  void Counters(std::function<void(Result<StoreCounters>)> done) override {
+    clock_.Post([done = std::move(done)] { done(StoreCounters{}); });
+  }
   void Close(std::function<void()> closed) override { clock_.Post(std::move(closed)); }
 
   std::map<LaneId, std::map<Seq, Row>> lanes;
   std::map<Seq, std::string> dead_letters;
   std::vector<Misfit> misfits;
+  std::map<Seq, Row> dead_rows;
   std::set<Seq> damaged;
   std::vector<SourceCount> sources;
   std::optional<ErrorCode> refuse_rows;  ///< Batches with rows fail with this.
@@ -123,8 +136,14 @@ class FakeStore : public EventStore {
     }
     misfits.insert(misfits.end(), batch.misfits.begin(), batch.misfits.end());
     for (const DeadLetter& dead : batch.dead_letters) {
+      dead_rows[dead.seq] = lanes[dead.lane][dead.seq];
       lanes[dead.lane].erase(dead.seq);
       dead_letters[dead.seq] = dead.reason;
+    }
+    for (const LaneReplay& replay : batch.replays) {
+      for (const Seq seq : replay.seqs) {
+        if (dead_letters.erase(seq) > 0) lanes[replay.lane][seq] = dead_rows.extract(seq).mapped();
+      }
     }
     for (const LaneSettle& settle : batch.settles) {
       auto& rows = lanes[settle.lane];
