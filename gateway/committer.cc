@@ -79,7 +79,7 @@ void Committer::CommitIfDue() {
   if (in_flight_ || retry_timer_->IsActive()) return;
   const bool waiting = !inbox_.IsEmpty() && !blocked_;
   const bool now = commit_every_.count() == 0 || flushed_ || inbox_.IsCutDue() || events_due_;
-  if (blocked_ || settle_due_ || (waiting && now) || flushed_) return Commit();
+  if (blocked_ || settle_due_ || (waiting && now) || !replays_.empty() || flushed_) return Commit();
   if (waiting && !commit_timer_->IsActive()) commit_timer_->Start(commit_every_);
 }
 
@@ -94,7 +94,8 @@ void Committer::Commit() {
     blocked_.reset();
     MoveSettling(settling, next.batch);
   }
-  if (next.outcomes.empty() && !HasSettling(next.batch)) return FinishFlush();
+  TakeReplay(next.batch);
+  if (next.outcomes.empty() && !HasSettling(next.batch) && next.batch.replays.empty()) return FinishFlush();
   next.batch.last_seq = last_seq_;
   in_flight_ = true;
   store_.Commit(std::move(next.batch), [this, outcomes = std::move(next.outcomes)](const Result<void>& result, Batch batch) mutable {
@@ -107,6 +108,44 @@ void Committer::TakeSettled(Batch& batch) {
   settle_timer_->Stop();
   MoveSettling(unsettled_, batch);
   for (const LaneSlot& lane : lanes_) lane.forwarder->TakeSettled(batch);
+}
+
+void Committer::TakeReplay(Batch& batch) {
+  if (replays_.empty()) return;
+  const LaneReplay& next = replays_.front().replay;
+  const auto& settles = batch.settles;
+  const bool settling = std::any_of(settles.begin(), settles.end(), [&](const LaneSettle& settle) { return settle.lane == next.lane; });
+  if (!settling) batch.replays.push_back(next);
+}
+
+// What is to be told when the rest is done; null if there is nothing to tell yet. What became of a replay is not always known; as it can be
+// done again, it is, until that is known.
+std::function<void()> Committer::EndReplay(const Result<void>& result, Batch& batch) {
+  const bool tried = !std::exchange(batch.replays, {}).empty();
+  if (!tried || (!result && result.error().code != ErrorCode::kFull)) return nullptr;
+  WaitingReplay ended = std::move(replays_.front());
+  replays_.pop_front();
+  if (result) ForwarderOf(ended.replay.lane)->OnReplayed(ended.replay.seqs);
+  return [result, done = std::move(ended.done)] { done(result); };
+}
+
+Forwarder* Committer::ForwarderOf(LaneId lane) const {
+  auto it = std::find_if(lanes_.begin(), lanes_.end(), [&](const LaneSlot& slot) { return slot.id == lane; });
+  return it == lanes_.end() ? nullptr : it->forwarder;
+}
+
+bool Committer::Hold(LaneId lane) {
+  Forwarder* forwarder = ForwarderOf(lane);
+  return forwarder != nullptr && forwarder->Hold();
+}
+
+void Committer::Release(LaneId lane) {
+  ForwarderOf(lane)->Release();
+}
+
+void Committer::Replay(LaneReplay replay, std::function<void(Result<void>)> done) {
+  replays_.push_back({std::move(replay), std::move(done)});
+  CommitIfDue();
 }
 
 Committer::Transaction Committer::Gather() {
@@ -185,9 +224,14 @@ Row& Committer::AddRow(Batch& batch, Routed& routed) {
 
 void Committer::OnCommitted(const Result<void>& result, Transaction transaction) {
   in_flight_ = false;
-  if (!result) return OnFailed(result.error(), std::move(transaction));
-  OnDurable(std::move(transaction));
-  CommitIfDue();
+  const std::function<void()> replay_ended = EndReplay(result, transaction.batch);
+  if (result) {
+    OnDurable(std::move(transaction));
+    CommitIfDue();
+  } else {
+    OnFailed(result.error(), std::move(transaction));
+  }
+  if (replay_ended) replay_ended();
 }
 
 void Committer::OnDurable(Transaction transaction) {
@@ -199,8 +243,7 @@ void Committer::OnDurable(Transaction transaction) {
   for (const Outcome& outcome : transaction.outcomes) inbox_.MarkDone(outcome.connection, outcome.events, outcome.bytes);
   if (!transaction.outcomes.empty()) hooks_.on_durable();
   for (LaneAppend& append : transaction.batch.appends) {
-    auto lane = std::find_if(lanes_.begin(), lanes_.end(), [&](const LaneSlot& l) { return l.id == append.lane; });
-    lane->forwarder->OnCommitted(std::move(append.rows));
+    ForwarderOf(append.lane)->OnCommitted(std::move(append.rows));
   }
 }
 

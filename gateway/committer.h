@@ -6,11 +6,14 @@
 //  3. A transaction that fails is tried again, the same rows with the same seqs, before any later event. Settling goes on meanwhile, on its
 //     own, because on a full disk it is what makes room.
 //  4. What cannot go where its route sends it is set aside with its reason, in the same transaction; its lane does not know it.
+//  5. A replay goes into a transaction of its lane only after all that the lane has settled is durable: settling, which deletes by range,
+//     never takes a row that has come back.
 //
 // Loop thread.
 #pragma once
 
 #include <chrono>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -49,6 +52,11 @@ class Committer {
   void OnInbox();
   /// Some forwarder has rows to settle.
   void OnSettled();
+  /// The lane sends and settles nothing until Release: for replays. False: nobody forwards it, or it is closing.
+  bool Hold(LaneId lane);
+  void Release(LaneId lane);
+  /// Brings dead letters back into their lane. `done` runs once; kFull: none came back. REQUIRES: held, by the caller, until then.
+  void Replay(LaneReplay replay, std::function<void(Result<void>)> done);
   /// Commits all there is, without waiting for more. `flushed` runs once, also if the store is failing (`false`: not all is durable).
   void Flush(std::function<void(bool)> flushed);
 
@@ -64,6 +72,11 @@ class Committer {
     std::vector<Outcome> outcomes;
   };
 
+  struct WaitingReplay {
+    LaneReplay replay;
+    std::function<void(Result<void>)> done;
+  };
+
   void CommitIfDue();
   void Commit();
   Transaction Gather();
@@ -72,6 +85,9 @@ class Committer {
   void CheckDestination(Routed& routed);
   Row& AddRow(Batch& batch, Routed& routed);
   void TakeSettled(Batch& batch);
+  void TakeReplay(Batch& batch);
+  std::function<void()> EndReplay(const Result<void>& result, Batch& batch);
+  Forwarder* ForwarderOf(LaneId lane) const;
   void OnCommitted(const Result<void>& result, Transaction transaction);
   void OnDurable(Transaction transaction);
   void OnFailed(const Error& error, Transaction transaction);
@@ -95,6 +111,7 @@ class Committer {
   bool settle_due_ = false;
   std::optional<Transaction> blocked_;  // Failed; holds no settling.
   Batch unsettled_;                     // Settling that failed; holds no rows.
+  std::deque<WaitingReplay> replays_;   // The front one may be in the transaction that is under way.
   bool settled_alone_ = false;          // Rows were refused for want of room, and the settling is being tried without them.
   std::optional<ErrorCode> failing_;    // What the log has said last.
   std::function<void(bool)> flushed_;

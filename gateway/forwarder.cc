@@ -47,7 +47,7 @@ void Forwarder::OnCommitted(std::vector<Row> rows) {
 }
 
 void Forwarder::Pump() {
-  if (state_ != State::kStreaming || closed_) return;
+  if (state_ != State::kStreaming || closed_ || holds_ > 0) return;
   const Seq before = cursor_;
   while (!buffer_.IsEmpty() && MaySend()) SendFront();
   if (cursor_ != before) {
@@ -179,6 +179,25 @@ void Forwarder::OnSinkReady() {
 void Forwarder::Resume() {
   state_ = State::kStreaming;
   Pump();
+}
+
+bool Forwarder::Hold() {
+  if (closed_) return false;
+  if (++holds_ > 1 || state_ != State::kStreaming) return true;
+  retry_now_ = true;
+  Rewind();
+  return true;
+}
+
+void Forwarder::Release() {
+  --holds_;
+  Pump();
+}
+
+void Forwarder::OnReplayed(const std::vector<Seq>& seqs) {
+  for (const Seq seq : seqs) settlement_.Reopen(seq);
+  cursor_ = told_through_ = settlement_.SettledThrough();
+  buffer_.Rewind(cursor_);
 }
 
 void Forwarder::TakeSettled(Batch& batch) {

@@ -48,6 +48,13 @@ class Forwarder : private SinkListener {
   void OnCommitted(std::vector<Row> rows);
   /// Moves what waits to be settled into `batch`.
   void TakeSettled(Batch& batch);
+  /// Until as many Releases, nothing is sent and nothing more is settled; what is in flight is given up, and sent again later. False: it
+  /// is closing, and is not held.
+  bool Hold();
+  void Release();
+  /// Dead letters are rows of this lane again, under their seqs. REQUIRES: held, and what TakeSettled gave is durable.
+  void OnReplayed(const std::vector<Seq>& seqs);
+
   /// Rows finished since the last TakeSettled.
   std::uint64_t SettleBacklog() const { return finished_; }
 
@@ -94,6 +101,7 @@ class Forwarder : private SinkListener {
   Seq single_through_ = 0;    // Rows up to here are sent alone; 0: none.
   Seq rejected_through_ = 0;  // Highest row rejected since the last rewind; 0: none.
   bool reading_ = false;
+  int holds_ = 0;
 
   bool refused_ = false;        // Since the last rewind a verdict other than kDelivered came.
   bool retry_now_ = false;      // It was a rejection, which says nothing about the outside world being away.

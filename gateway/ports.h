@@ -128,6 +128,7 @@ struct Misfit {
 };
 
 /// Dead letters that go back to their lane, under their seqs. Those that are there already are passed over: it can be done again.
+/// REQUIRES: none was a Misfit. A lane does not know those.
 struct LaneReplay {
   LaneId lane = 0;
   std::vector<Seq> seqs;

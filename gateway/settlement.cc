@@ -10,9 +10,10 @@ bool Settlement::Begin(Seq seq, std::size_t bytes) {
   Entry* entry = nullptr;
   if (window_.empty() || window_.back().seq < seq) {
     entry = &window_.emplace_back(Entry{seq, bytes, State::kInFlight});
+  } else if (entry = Find(seq); entry == nullptr) {
+    entry = &*window_.insert(PlaceOf(seq), Entry{seq, bytes, State::kInFlight});
   } else {
-    entry = Find(seq);
-    assert(entry != nullptr && entry->state != State::kInFlight);
+    assert(entry->state != State::kInFlight);
     if (entry->state == State::kDone) return false;
     entry->state = State::kInFlight;
   }
@@ -37,8 +38,18 @@ void Settlement::Rewind() {
   }
 }
 
+void Settlement::Reopen(Seq seq) {
+  assert(in_flight_events_ == 0);
+  if (Entry* entry = Find(seq); entry != nullptr) entry->state = State::kWaiting;
+  settled_through_ = std::min(settled_through_, seq - 1);
+}
+
+std::deque<Settlement::Entry>::iterator Settlement::PlaceOf(Seq seq) {
+  return std::lower_bound(window_.begin(), window_.end(), seq, [](const Entry& e, Seq s) { return e.seq < s; });
+}
+
 Settlement::Entry* Settlement::Find(Seq seq) {
-  auto it = std::lower_bound(window_.begin(), window_.end(), seq, [](const Entry& e, Seq s) { return e.seq < s; });
+  auto it = PlaceOf(seq);
   return it == window_.end() || it->seq != seq ? nullptr : &*it;
 }
 

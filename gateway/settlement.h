@@ -2,7 +2,9 @@
 //
 // Invariants
 //  1. Rows are done from the oldest on: SettledThrough never passes a row that is not done.
-//  2. A row that is done is remembered until the prefix reaches it, over rewinds too: it is not sent again within this process.
+//  2. A row that is done is remembered until the prefix reaches it, over rewinds too: it is not sent again within this process, unless it
+//  is
+//     reopened.
 //
 // Pure. Seqs ascend but need not be contiguous (other lanes have the others).
 #pragma once
@@ -17,12 +19,15 @@ namespace sluice {
 class Settlement {
  public:
   /// A row is about to be sent. False if it is done already (after a rewind) and must be skipped.
-  /// REQUIRES: seq is above all others ever given, or was given before the last Rewind.
+  /// REQUIRES: seq is above all others ever given, or was given before the last Rewind, or was reopened.
   bool Begin(Seq seq, std::size_t bytes);
   /// The row needs no more sending. Ignored if it is not in flight.
   void Finish(Seq seq);
   /// What is in flight is in flight no more; it will be given again by Begin.
   void Rewind();
+  /// The row, done or not, is to be sent again; with it the prefix goes back. REQUIRES: nothing is in flight, and rows are begun again from
+  /// the prefix on.
+  void Reopen(Seq seq);
 
   /// Highest seq such that no row up to it is unfinished. 0 if there is none yet.
   Seq SettledThrough() const { return settled_through_; }
@@ -36,6 +41,7 @@ class Settlement {
     std::size_t bytes;
     State state;
   };
+  std::deque<Entry>::iterator PlaceOf(Seq seq);
   Entry* Find(Seq seq);
   void Leave(Entry& entry, State state);
 

@@ -235,5 +235,106 @@ TEST_CASE_FIXTURE(Fixture, "committer: flush makes everything durable at once, a
   CHECK(calls == 1);
 }
 
+// Lane 1 with rows 1 to 5, of which 2 is a dead letter and 5 is in flight; the others are delivered, and settled in so far as it says.
+struct Replays : Fixture {
+  std::vector<Result<void>> told;
+
+  Replays() {
+    for (int i = 0; i < 5; ++i) Push("one/" + std::to_string(i));
+    clock.Advance(milliseconds(100));
+    cloud.Tell(1, Verdict::kDelivered);
+    cloud.Tell(2, Verdict::kRejected);
+    cloud.TellDone();
+    clock.RunTasks();
+    cloud.Tell(2, Verdict::kRejected);
+    cloud.TellDone();
+    clock.RunTasks();
+    cloud.Tell(3, Verdict::kDelivered);
+    cloud.Tell(4, Verdict::kDelivered);
+    cloud.TellDone();
+    clock.RunTasks();
+    REQUIRE(cloud.in_flight == std::vector<Seq>{5});
+  }
+  void Replay(std::vector<Seq> seqs) {
+    REQUIRE(committer.Hold(1));
+    committer.Replay({1, std::move(seqs)}, [this](Result<void> result) {
+      told.push_back(std::move(result));
+      committer.Release(1);
+    });
+    clock.RunTasks();
+  }
+  void Settle() { clock.Advance(std::chrono::seconds(2)); }
+};
+
+TEST_CASE_FIXTURE(Replays, "committer: a replayed row is sent under its seq before what follows it, and leaves only when it is delivered") {
+  SUBCASE("what was delivered is settled already") {
+    Settle();
+  }
+  SUBCASE("what was delivered is settled first") {
+    CHECK(store.lanes[1].contains(4));
+  }
+  cloud.sent.clear();
+  REQUIRE((store.dead_letters.contains(2) || store.lanes[1].contains(2)));
+  Replay({2});
+  REQUIRE(told.size() == 1);
+  CHECK(told[0].has_value());
+  CHECK(store.dead_letters.empty());
+  CHECK(cloud.sent == std::vector<Seq>{2, 5});
+  cloud.Tell(5, Verdict::kDelivered);
+  cloud.TellDone();
+  Settle();
+  CHECK(store.lanes[1].contains(2));
+  cloud.TellAll(Verdict::kDelivered);
+  Settle();
+  CHECK(store.lanes[1].empty());
+}
+
+TEST_CASE_FIXTURE(Replays,
+                  "committer: a replay whose transaction fails is tried until it is known, and its lane settles nothing meanwhile") {
+  Settle();
+  cloud.sent.clear();
+  store.refuse_all = ErrorCode::kUnavailable;
+  Replay({2});
+  clock.Advance(std::chrono::seconds(5));
+  CHECK(told.empty());
+  CHECK(cloud.sent.empty());
+  store.refuse_all.reset();
+  clock.Advance(std::chrono::seconds(1));
+  REQUIRE(told.size() == 1);
+  CHECK(told[0].has_value());
+  CHECK(cloud.sent == std::vector<Seq>{2, 5});
+}
+
+TEST_CASE_FIXTURE(Replays, "committer: without room a replay is refused, and the lane goes on") {
+  Settle();
+  cloud.sent.clear();
+  store.refuse_all = ErrorCode::kFull;
+  Replay({2});
+  REQUIRE(told.size() == 1);
+  CHECK_FALSE(told[0].has_value());
+  store.refuse_all.reset();
+  clock.Advance(std::chrono::seconds(1));
+  CHECK(cloud.sent == std::vector<Seq>{5});
+  CHECK(store.dead_letters.contains(2));
+}
+
+TEST_CASE_FIXTURE(Replays, "committer: a replayed row that is refused again is a dead letter again, and holds up nothing") {
+  Settle();
+  Replay({2});
+  for (int round = 0; round < 2; ++round) {
+    cloud.Tell(2, Verdict::kRejected);
+    cloud.TellDone();
+    clock.RunTasks();
+  }
+  cloud.TellAll(Verdict::kDelivered);
+  Settle();
+  CHECK(store.dead_letters.contains(2));
+  CHECK(store.lanes[1].empty());
+}
+
+TEST_CASE_FIXTURE(Fixture, "committer: a lane that nobody forwards is not held") {
+  CHECK_FALSE(committer.Hold(7));
+}
+
 }  // namespace
 }  // namespace sluice

@@ -248,5 +248,45 @@ TEST_CASE_FIXTURE(Fixture, "forwarder: close does not wait for ever") {
   CHECK(OnDisk() == 2);
 }
 
+TEST_CASE_FIXTURE(Fixture, "forwarder: a held lane sends and settles nothing; released, it sends again what it had given up") {
+  Start();
+  Commit(Rows(1, 3));
+  sink.Tell(1, Verdict::kDelivered);
+  sink.TellDone();
+  REQUIRE(forwarder->Hold());
+  REQUIRE(forwarder->Hold());
+  clock.Advance(std::chrono::minutes(1));
+  Commit(Rows(4, 4));
+  sink.sent.clear();
+  forwarder->Release();
+  clock.RunTasks();
+  CHECK(sink.sent.empty());
+  forwarder->Release();
+  clock.RunTasks();
+  CHECK(sink.sent == Sequence(2, 4));
+}
+
+TEST_CASE_FIXTURE(Fixture, "forwarder: a lane whose sink is away is held and released without a try before its time") {
+  Start();
+  Commit(Rows(1, 2));
+  sink.TellAll(Verdict::kRetry);
+  clock.RunTasks();
+  sink.sent.clear();
+  REQUIRE(forwarder->Hold());
+  forwarder->Release();
+  clock.RunTasks();
+  CHECK(sink.sent.empty());
+  clock.Advance(std::chrono::minutes(1));
+  CHECK(sink.sent == Sequence(1, 2));
+}
+
+TEST_CASE_FIXTURE(Fixture, "forwarder: a lane that is closing is not held: its last verdicts are awaited") {
+  Start();
+  Commit(Rows(1, 1));
+  forwarder->Close(std::chrono::seconds(5), [] {});
+  CHECK_FALSE(forwarder->Hold());
+  CHECK(sink.in_flight == Sequence(1, 1));
+}
+
 }  // namespace
 }  // namespace sluice

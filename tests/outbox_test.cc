@@ -238,6 +238,180 @@ TEST_CASE_FIXTURE(Fixture, "outbox: misfits leave the room that settling and dea
   CHECK(outbox.Commit(refused).has_value());
 }
 
+Batch SettingAside(std::vector<Seq> seqs, WallTime when = WallTime(std::chrono::hours(24 * 365 * 50))) {
+  Batch batch;
+  for (const Seq seq : seqs) batch.dead_letters.push_back({1, seq, "refused", 2, when});
+  return batch;
+}
+
+Batch Replaying(std::vector<Seq> seqs) {
+  Batch batch;
+  batch.replays.push_back({1, std::move(seqs)});
+  return batch;
+}
+
+std::vector<KeptLetter> LettersOf(Outbox& outbox, bool with_payload = true) {
+  Result<LetterPage> page = outbox.ReadLetters({1, 0, 100'000, 1u << 30, with_payload});
+  REQUIRE(page.has_value());
+  CHECK(page->end);
+  return std::move(page->letters);
+}
+
+TEST_CASE_FIXTURE(Fixture, "outbox: a replayed letter is a row again, with its seq and its bytes, after a crash too") {
+  {
+    Outbox outbox = Open();
+    REQUIRE(outbox.Commit(Appending({MakeRow(1), MakeRow(2, "poison"), MakeRow(3)})).has_value());
+    REQUIRE(outbox.Commit(SettingAside({2})).has_value());
+    REQUIRE(outbox.Commit(Settling(3)).has_value());
+    REQUIRE(outbox.Commit(Replaying({2})).has_value());
+    // Again, as after a commit of unknown outcome.
+    REQUIRE(outbox.Commit(Replaying({2, 9})).has_value());
+  }
+  Outbox outbox = Open();
+  const std::vector<Row> rows = RowsOf(outbox);
+  REQUIRE(rows.size() == 1);
+  CHECK(rows[0].seq == 2);
+  CHECK(rows[0].event.payload == "poison");
+  CHECK(outbox.lanes()[0].pending_events == 1);
+  CHECK(Count(outbox, "lane/1/in") == 3);
+  CHECK(Count(outbox, "lane/1/delivered") == 2);
+  CHECK(Count(outbox, "lane/1/dead_lettered") == 0);
+  CHECK(Count(outbox, "lane/1/dead_letters_replayed") == 1);
+  CHECK(Count(outbox, "dead_letters_bytes") == 0);
+  REQUIRE(outbox.Commit(Settling(3)).has_value());
+  CHECK(Count(outbox, "lane/1/pending_bytes") == 0);
+}
+
+TEST_CASE_FIXTURE(Fixture, "outbox: a replayed letter that is refused again counts its attempts on") {
+  Outbox outbox = Open();
+  REQUIRE(outbox.Commit(Appending({MakeRow(1)})).has_value());
+  for (std::uint32_t round = 1; round <= 3; ++round) {
+    REQUIRE(outbox.Commit(SettingAside({1})).has_value());
+    REQUIRE(LettersOf(outbox).size() == 1);
+    CHECK(LettersOf(outbox)[0].letter.attempts == 2 * round);
+    REQUIRE(outbox.Commit(Replaying({1})).has_value());
+  }
+}
+
+TEST_CASE_FIXTURE(Fixture, "outbox: letters are read in pages, with their payloads if asked; a damaged one is told as such") {
+  {
+    Outbox outbox = Open();
+    std::vector<Row> rows;
+    std::vector<Seq> seqs;
+    for (Seq seq = 1; seq <= 10; ++seq) {
+      rows.push_back(MakeRow(seq, std::string(100, static_cast<char>('a' + seq))));
+      seqs.push_back(seq);
+    }
+    REQUIRE(outbox.Commit(Appending(rows)).has_value());
+    REQUIRE(outbox.Commit(SettingAside(seqs)).has_value());
+    Result<LetterPage> page = outbox.ReadLetters({1, 4, 3, 1u << 20, false});
+    REQUIRE(page.has_value());
+    REQUIRE(page->letters.size() == 3);
+    CHECK(page->letters[0].letter.seq == 5);
+    CHECK(page->letters[0].payload_bytes == 100);
+    CHECK(page->letters[0].row.event.topic == "plant/a");
+    CHECK(page->letters[0].row.event.payload.empty());
+    CHECK_FALSE(page->end);
+    page = outbox.ReadLetters({1, 0, 100, 250, true});
+    REQUIRE(page.has_value());
+    CHECK(page->letters.size() == 3);
+    CHECK(outbox.ReadLetters({1, 10, 100, 250, true})->end);
+  }
+  Sql("UPDATE dead_letter SET payload = CAST('q' AS BLOB) WHERE seq = 2");
+  Outbox outbox = Open();
+  const std::vector<KeptLetter> letters = LettersOf(outbox);
+  REQUIRE(letters.size() == 10);
+  CHECK(letters[0].row.event.payload == std::string(100, 'b'));
+  CHECK_FALSE(letters[0].damaged);
+  CHECK(letters[1].damaged);
+}
+
+TEST_CASE_FIXTURE(Fixture, "outbox: purged letters are gone and counted") {
+  Outbox outbox = Open();
+  REQUIRE(outbox.Commit(Appending({MakeRow(1), MakeRow(2), MakeRow(3)})).has_value());
+  REQUIRE(outbox.Commit(SettingAside({1, 2, 3})).has_value());
+  CHECK(outbox.PurgeLetters(1, {1, 3, 4}).value() == 2);
+  CHECK(outbox.PurgeLetters(1, {1}).value() == 0);
+  CHECK(LettersOf(outbox).size() == 1);
+  CHECK(Count(outbox, "lane/1/dead_lettered") == 3);
+  CHECK(Count(outbox, "lane/1/dead_letters_purged") == 2);
+  CHECK(outbox.PurgeLetters(1, {2}).value() == 1);
+  CHECK(Count(outbox, "dead_letters_bytes") == 0);
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "outbox: when the letters are too many the oldest go at once, when they are too old they go when they are looked at") {
+  using std::chrono::hours;
+  Outbox::Options options = Options();
+  options.config.dead_letters = {.max_bytes = 10'000, .max_age = hours(10)};
+  Result<Outbox> outbox = Outbox::Open(options);
+  REQUIRE(outbox.has_value());
+  const WallTime start(hours(24 * 365 * 50));
+  for (Seq seq = 1; seq <= 30; ++seq) {
+    REQUIRE(outbox->Commit(Appending({MakeRow(seq, std::string(1'000, 'x'))})).has_value());
+    REQUIRE(outbox->Commit(SettingAside({seq}, start + hours(seq) / 10)).has_value());
+    CHECK(Count(*outbox, "dead_letters_bytes") <= 10'000);
+  }
+  std::vector<KeptLetter> letters = LettersOf(*outbox);
+  REQUIRE(letters.size() > 5);
+  CHECK(letters.back().letter.seq == 30);
+  CHECK(Count(*outbox, "lane/1/dead_letters_expired") == 30 - static_cast<std::int64_t>(letters.size()));
+  CHECK_FALSE(outbox->ExpireLetters(start + hours(9)).value());
+  CHECK(LettersOf(*outbox).size() == letters.size());
+  CHECK_FALSE(outbox->ExpireLetters(start + hours(14)).value());
+  CHECK(LettersOf(*outbox).empty());
+  CHECK(Count(*outbox, "lane/1/dead_letters_expired") == 30);
+  CHECK(Count(*outbox, "lane/1/dead_lettered") == 30);
+  CHECK(Count(*outbox, "dead_letters_bytes") == 0);
+}
+
+TEST_CASE_FIXTURE(Fixture, "outbox: misfits count among the letters' bytes, and the oldest letters go when misfits are too many") {
+  Outbox::Options options = Options();
+  options.config.dead_letters.max_bytes = 10'000;
+  Result<Outbox> outbox = Outbox::Open(options);
+  REQUIRE(outbox.has_value());
+  REQUIRE(outbox->Commit(Appending({MakeRow(1)})).has_value());
+  REQUIRE(outbox->Commit(SettingAside({1}, MakeRow(1).event.received)).has_value());
+  for (Seq seq = 2; seq <= 30; ++seq) {
+    Batch batch;
+    batch.last_seq = seq;
+    batch.misfits.push_back({1, MakeRow(seq, std::string(1'000, 'x')), "no payload field `x`"});
+    REQUIRE(outbox->Commit(batch).has_value());
+    CHECK(Count(*outbox, "dead_letters_bytes") <= 10'000);
+  }
+  const std::vector<KeptLetter> letters = LettersOf(*outbox);
+  REQUIRE(letters.size() > 5);
+  CHECK(letters.back().letter.seq == 30);
+  CHECK(letters.back().letter.reason == "no payload field `x`");
+  CHECK(letters.back().letter.attempts == 0);
+  CHECK(letters.back().letter.when == MakeRow(30).event.received);
+  CHECK_FALSE(letters.back().damaged);
+  CHECK(Count(*outbox, "lane/1/in") == 30);
+  CHECK(Count(*outbox, "lane/1/dead_lettered") == 30);
+  CHECK(Count(*outbox, "lane/1/dead_letters_expired") == 30 - static_cast<std::int64_t>(letters.size()));
+  std::vector<Seq> seqs;
+  for (const KeptLetter& kept : letters) seqs.push_back(kept.letter.seq);
+  CHECK(outbox->PurgeLetters(1, seqs).value() == seqs.size());
+  CHECK(Count(*outbox, "dead_letters_bytes") == 0);
+}
+
+TEST_CASE_FIXTURE(Fixture, "outbox: a file of a version that knew no replay is completed, and what its letters take is measured") {
+  {
+    Outbox outbox = Open();
+    REQUIRE(outbox.Commit(Appending({MakeRow(1), MakeRow(2)})).has_value());
+    REQUIRE(outbox.Commit(SettingAside({1})).has_value());
+  }
+  Sql("ALTER TABLE lane_1 DROP COLUMN attempts; ALTER TABLE lane_2 DROP COLUMN attempts; DELETE FROM counter WHERE name = "
+      "'dead_letters_bytes'");
+  Outbox outbox = Open();
+  CHECK(outbox.set_aside().empty());
+  CHECK(RowsOf(outbox).size() == 1);
+  CHECK(Count(outbox, "dead_letters_bytes") > 0);
+  REQUIRE(outbox.Commit(Replaying({1})).has_value());
+  CHECK(Count(outbox, "dead_letters_bytes") == 0);
+  CHECK(RowsOf(outbox).size() == 2);
+}
+
 TEST_CASE_FIXTURE(Fixture, "outbox: a row whose content changed on the disk is told as damaged, never as a row") {
   {
     Outbox outbox = Open();
@@ -377,7 +551,9 @@ TEST_CASE_FIXTURE(Fixture, "outbox: while the disk fails nothing is said to be d
 // A model of what the outbox promises: per lane an ordered map of rows, and sums.
 struct Model {
   std::map<Seq, std::string> rows;
-  std::set<Seq> dead;
+  std::map<Seq, std::string> dead;
+  std::set<Seq> misfits;  // Dead from the start.
+  std::int64_t purged = 0;
   std::int64_t in = 0;
   std::int64_t delivered = 0;
 };
@@ -395,9 +571,17 @@ TEST_CASE_FIXTURE(Fixture, "outbox: whatever is done to it, with reopens and fai
     if (!rows.empty()) batch = Appending(rows);
     if (random() % 4 == 0) batch.misfits.push_back({1, MakeRow(++seq), "misfit"});
     batch.last_seq = seq;
-    if (random() % 3 == 0 && !model.rows.empty()) {
+    const bool replays = random() % 10 == 0;
+    if (replays) {
+      std::vector<Seq> seqs{seq + 100};
+      for (const auto& [dead, payload] : model.dead) {
+        if (random() % 2 == 0 && !model.misfits.contains(dead)) seqs.push_back(dead);
+      }
+      batch.replays.push_back({1, seqs});
+    }
+    if (!replays && random() % 3 == 0 && !model.rows.empty()) {
       auto through = std::next(model.rows.begin(), static_cast<std::ptrdiff_t>(random() % model.rows.size()));
-      if (random() % 4 == 0) batch.dead_letters.push_back({1, model.rows.begin()->first, "refused", 1, WallTime{}});
+      if (random() % 4 == 0) batch.dead_letters.push_back({1, model.rows.begin()->first, "refused", 1, MakeRow(0).event.received});
       batch.settles.push_back({1, through->first});
     }
     if (random() % 6 == 0) {
@@ -415,10 +599,22 @@ TEST_CASE_FIXTURE(Fixture, "outbox: whatever is done to it, with reopens and fai
 
     for (const Row& row : rows) model.rows[row.seq] = row.event.payload;
     model.in += static_cast<std::int64_t>(rows.size() + batch.misfits.size());
-    for (const Misfit& misfit : batch.misfits) model.dead.insert(misfit.row.seq);
+    for (const Misfit& misfit : batch.misfits) {
+      model.dead[misfit.row.seq] = misfit.row.event.payload;
+      model.misfits.insert(misfit.row.seq);
+    }
     for (const DeadLetter& letter : batch.dead_letters) {
-      model.rows.erase(letter.seq);
-      model.dead.insert(letter.seq);
+      model.dead.insert(model.rows.extract(letter.seq));
+    }
+    for (const LaneReplay& replay : batch.replays) {
+      for (const Seq dead : replay.seqs) {
+        if (model.dead.contains(dead)) model.rows.insert(model.dead.extract(dead));
+      }
+    }
+    if (random() % 40 == 0 && !model.dead.empty()) {
+      CHECK(outbox->PurgeLetters(1, {model.dead.begin()->first}).value() == 1);
+      model.dead.erase(model.dead.begin());
+      ++model.purged;
     }
     for (const LaneSettle& settle : batch.settles) {
       const auto end = model.rows.upper_bound(settle.through);
@@ -438,7 +634,11 @@ TEST_CASE_FIXTURE(Fixture, "outbox: whatever is done to it, with reopens and fai
     CHECK(outbox->last_seq() == seq);
     CHECK(Count(*outbox, "lane/1/in") == model.in);
     CHECK(Count(*outbox, "lane/1/delivered") == model.delivered);
-    CHECK(Count(*outbox, "lane/1/dead_lettered") == static_cast<std::int64_t>(model.dead.size()));
+    std::map<Seq, std::string> dead;
+    for (const KeptLetter& letter : LettersOf(*outbox)) dead[letter.letter.seq] = letter.row.event.payload;
+    REQUIRE(dead == model.dead);
+    CHECK(Count(*outbox, "lane/1/dead_lettered") == static_cast<std::int64_t>(model.dead.size()) + model.purged);
+    CHECK(Count(*outbox, "lane/1/dead_letters_purged") == model.purged);
     CHECK(Count(*outbox, "lane/1/pending") == static_cast<std::int64_t>(model.rows.size()));
   }
   CHECK(vfs.failures() > 50);

@@ -39,5 +39,23 @@ TEST_CASE("settlement: a report from before the rewind changes nothing") {
   CHECK(settlement.Begin(1, 10));
 }
 
+TEST_CASE("settlement: a reopened row holds up the prefix again, whether it was settled or done behind an older one") {
+  Settlement settlement;
+  for (Seq seq : {1, 2, 5, 7}) REQUIRE(settlement.Begin(seq, 10));
+  for (Seq seq : {1, 2, 7}) settlement.Finish(seq);
+  settlement.Rewind();
+  settlement.Reopen(7);
+  CHECK(settlement.SettledThrough() == 2);
+  settlement.Reopen(2);
+  CHECK(settlement.SettledThrough() == 1);
+  for (Seq seq : {2, 5, 7}) CHECK(settlement.Begin(seq, 10));
+  settlement.Finish(5);
+  settlement.Finish(7);
+  CHECK(settlement.SettledThrough() == 1);
+  settlement.Finish(2);
+  CHECK(settlement.SettledThrough() == 7);
+  CHECK(settlement.InFlightEvents() == 0);
+}
+
 }  // namespace
 }  // namespace sluice
