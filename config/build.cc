@@ -1,11 +1,13 @@
 #include "config/build.h"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "config/build_sink.h"
 #include "config/build_source.h"
 #include "config/build_targets.h"
 #include "config/mqtt_targets.h"
+#include "gateway/control_address.h"
 #include "gateway/router.h"
 #include "gateway/topic.h"
 
@@ -37,7 +39,22 @@ void ReadOutbox(ObjectReader& root, OutboxConfig& outbox) {
     reader.BytesOf("min_free_bytes", 0, Bytes{1} << 44, outbox.min_free_bytes);
     reader.DurationOf("commit_every", milliseconds(0), milliseconds(10'000), outbox.commit_every);
     if (outbox.path.empty()) reader.Complain("path", "the outbox needs a file");
+    const Bytes most = outbox.max_bytes / 8;
+    outbox.dead_letters.max_bytes = std::min(outbox.dead_letters.max_bytes, most);
+    reader.Object("dead_letters", [&](ObjectReader& letters) {
+      letters.BytesOf("max_bytes", 0, most, outbox.dead_letters.max_bytes);
+      letters.DurationOf("max_age", std::chrono::minutes(1), hours(24 * 3650), outbox.dead_letters.max_age);
+    });
   });
+}
+
+void ReadControl(ObjectReader& root, const OutboxConfig& outbox, ControlConfig& control) {
+  control.socket = (std::filesystem::path(outbox.path).parent_path() / "control.sock").string();
+  root.Object("control", [&](ObjectReader& reader) {
+    reader.String("socket", control.socket);
+    if (control.socket.empty()) reader.Complain("socket", "the path of a Unix socket");
+  });
+  if (Result<sockaddr_un> address = ControlAddress(control.socket); !address) root.Complain("control", address.error().message);
 }
 
 void ReadLog(ObjectReader& root, LogConfig& log) {
@@ -111,6 +128,7 @@ Config BuildConfig(const JsonNode& node, Findings& findings) {
   root.Find("$schema");  // For editors.
   ReadGateway(root, config.gateway);
   ReadOutbox(root, config.outbox);
+  ReadControl(root, config.outbox, config.control);
   ReadLog(root, config.log);
   root.Require("sources", "where events come from");
   root.Require("sinks", "where events go to");

@@ -184,7 +184,11 @@ std::string ShowConfig(const Config& config) {
   json["outbox"] = {{"path", config.outbox.path},
                     {"max_bytes", FormatBytes(config.outbox.max_bytes)},
                     {"min_free_bytes", FormatBytes(config.outbox.min_free_bytes)},
-                    {"commit_every", FormatDuration(config.outbox.commit_every)}};
+                    {"commit_every", FormatDuration(config.outbox.commit_every)},
+                    {"dead_letters",
+                     {{"max_bytes", FormatBytes(config.outbox.dead_letters.max_bytes)},
+                      {"max_age", FormatDuration(config.outbox.dead_letters.max_age)}}}};
+  json["control"]["socket"] = config.control.socket;
   for (const SinkConfig& sink : config.sinks) json["sinks"][sink.name] = ShowSink(sink);
   for (const RouteConfig& route : config.routes) json["routes"].push_back(ShowRoute(config, route));
   json["unrouted"] = config.unrouted.empty() ? Json("drop") : ShowTargets(config, config.unrouted);

@@ -384,6 +384,8 @@ TEST_CASE("config: the schema knows exactly the keys that the reader knows") {
       {"/definitions/route", "/routes/0", {{"name", "n"}, {"match", "m"}, {"to", "copy"}}},
       {"/properties/gateway", "/gateway", Json::object()},
       {"/properties/outbox", "/outbox", Json::object()},
+      {"/properties/outbox/properties/dead_letters", "/outbox/dead_letters", Json::object()},
+      {"/properties/control", "/control", Json::object()},
       {"/properties/log", "/log", Json::object()}};
   std::size_t closed = 0;
   const std::string text = schema.dump();
@@ -435,6 +437,23 @@ TEST_CASE("config: a mutated file is either understood or its mistakes have plac
       REQUIRE(!mistake.message.empty());
     }
   }
+}
+
+TEST_CASE("config: dead letters take an eighth of the outbox at most, and 64MiB unless more is asked for") {
+  CHECK(Load(kMinimal).config.outbox.dead_letters.max_bytes == 64u << 20);
+  CHECK(Load(With("/outbox", {{"max_bytes", "16MiB"}})).config.outbox.dead_letters.max_bytes == 2u << 20);
+  CHECK(Load(With("/outbox", {{"dead_letters", {{"max_bytes", "200MiB"}, {"max_age", "7d"}}}})).mistakes.empty());
+  const LoadedConfig loaded = Load(With("/outbox", {{"max_bytes", "16MiB"}, {"dead_letters", {{"max_bytes", "3MiB"}}}}));
+  REQUIRE(loaded.mistakes.size() == 1);
+  CHECK(loaded.mistakes[0].pointer == "/outbox/dead_letters/max_bytes");
+}
+
+TEST_CASE("config: the control socket lies beside the outbox; a path that no socket can have is a mistake") {
+  CHECK(Load(kMinimal).config.control.socket == "/var/lib/sluice/control.sock");
+  CHECK(Load(With("/control", {{"socket", "/run/sluice/c"}})).config.control.socket == "/run/sluice/c");
+  const LoadedConfig loaded = Load(With("/control", {{"socket", "/" + std::string(107, 'x')}}));
+  CHECK(Find(loaded.mistakes, "at most 107 bytes") != nullptr);
+  CHECK(Find(Load(With("/outbox", {{"path", "/" + std::string(100, 'x') + "/outbox.db"}})).mistakes, "control.socket") != nullptr);
 }
 
 }  // namespace

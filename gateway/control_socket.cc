@@ -1,0 +1,215 @@
+#include "gateway/control_socket.h"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "gateway/control_address.h"
+
+namespace sluice {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr int kBacklog = 16;
+
+std::string Line(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+Error ErrnoError(const std::string& what) {
+  return {ErrorCode::kUnavailable, what + ": " + std::strerror(errno)};
+}
+
+// A file left by a process that died is ours to remove; anything else is not.
+Result<void> RemoveStale(const std::string& path, const sockaddr_un& address) {
+  struct stat status {};
+  if (::lstat(path.c_str(), &status) != 0) return {};
+  if (!S_ISSOCK(status.st_mode)) return Fail(ErrorCode::kUnavailable, path + " is there and is no socket");
+  const int probe = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (probe < 0) return tl::unexpected<Error>(ErrnoError(path));
+  const bool refused = ::connect(probe, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 && errno == ECONNREFUSED;
+  ::close(probe);
+  if (!refused) return Fail(ErrorCode::kLocked, path + ": another process answers on it");
+  ::unlink(path.c_str());
+  return {};
+}
+
+}  // namespace
+
+// One client, from its connection to the end of its answer.
+class ControlSocket::Session : public ControlAnswer {
+ public:
+  explicit Session(ControlSocket& socket)
+      : socket_(&socket),
+        idle_(socket.loop_.NewTimer([this] { OnGone(); })),
+        place_(socket.sessions_.insert(socket.sessions_.end(), this)) {
+    uv_pipe_init(socket.loop_.uv(), &pipe_, 0);
+    pipe_.data = this;
+    idle_->Start(kIdle);
+  }
+  ~Session() override = default;
+
+  uv_stream_t* stream() { return reinterpret_cast<uv_stream_t*>(&pipe_); }
+  bool HasAsked() const { return asked_; }
+  void Read() {
+    const auto allocate = [](uv_handle_t* handle, std::size_t, uv_buf_t* buffer) {
+      auto& chunk = static_cast<Session*>(handle->data)->chunk_;
+      *buffer = uv_buf_init(chunk, sizeof chunk);
+    };
+    uv_read_start(stream(), allocate,
+                  [](uv_stream_t* stream, ssize_t size, const uv_buf_t*) { static_cast<Session*>(stream->data)->OnRead(size); });
+  }
+  /// The client is gone, or is given up. A task that is under way ends by itself.
+  void OnGone() {
+    gone_ = true;
+    if (!task_) return Destroy();
+    if (std::exchange(writing_, false)) Proceed();
+  }
+  /// At once, whatever is under way.
+  void Destroy() {
+    if (destroyed_) return;
+    destroyed_ = true;
+    idle_.reset();
+    socket_->sessions_.erase(place_);
+    uv_close(reinterpret_cast<uv_handle_t*>(&pipe_),
+             [](uv_handle_t* handle) { std::unique_ptr<Session>(static_cast<Session*>(handle->data)); });
+  }
+  void GiveUp() { gone_ = true; }
+
+  bool IsWanted() const override { return !gone_; }
+  void Send(std::string lines) override {
+    if (gone_) return Proceed();
+    Write(std::move(lines));
+  }
+  void End() override { Finish(Line({{"end", true}})); }
+  void Fail(const std::string& reason) override { Finish(Line({{"error", reason}})); }
+
+ private:
+  void OnRead(ssize_t size) {
+    if (size < 0) return OnGone();
+    request_.append(chunk_, static_cast<std::size_t>(size));
+    const std::size_t end = request_.find('\n');
+    if (end == std::string::npos && request_.size() < kMaxRequest) return;
+    // Not to be read further: a client may have shut its side down and still want the answer.
+    uv_read_stop(stream());
+    idle_->Stop();
+    asked_ = true;
+    if (end > kMaxRequest) return Fail("a request is one line of at most " + std::to_string(kMaxRequest) + " bytes");
+    Answer(request_.substr(0, end));
+  }
+  void Answer(const std::string& line) {
+    const Json request = Json::parse(line, nullptr, false);
+    if (!request.is_object() || !request.contains("command") || !request["command"].is_string())
+      return Fail("a request is a line of JSON with a \"command\"");
+    const auto handler = socket_->handlers_.find(request["command"].get<std::string>());
+    if (handler == socket_->handlers_.end()) return Fail("there is no such command");
+    Result<std::unique_ptr<ControlTask>> task = handler->second(request, *this);
+    if (!task) return Fail(task.error().message);
+    task_ = std::move(*task);
+    task_->Next();
+  }
+  void Finish(std::string line) {
+    ended_ = true;
+    if (gone_) return Destroy();
+    Write(std::move(line));
+  }
+  void Write(std::string text) {
+    writing_ = true;
+    text_ = std::move(text);
+    idle_->Start(kIdle);
+    uv_buf_t buffer = uv_buf_init(text_.data(), static_cast<unsigned>(text_.size()));
+    write_.data = this;
+    const int status = uv_write(&write_, stream(), &buffer, 1,
+                                [](uv_write_t* write, int result) { static_cast<Session*>(write->data)->OnWritten(result); });
+    if (status != 0) OnWritten(status);
+  }
+  void OnWritten(int status) {
+    if (destroyed_ || !std::exchange(writing_, false)) return;
+    idle_->Stop();
+    gone_ |= status != 0;
+    Proceed();
+  }
+  void Proceed() { ended_ || !task_ ? Destroy() : task_->Next(); }
+
+  ControlSocket* const socket_;
+  std::unique_ptr<Timer> idle_;  // Running: the client is awaited.
+  const std::list<Session*>::iterator place_;
+  uv_pipe_t pipe_;
+  uv_write_t write_;
+  char chunk_[4096];
+  std::string request_;
+  std::string text_;  // What is being written.
+  std::unique_ptr<ControlTask> task_;
+  bool asked_ = false;
+  bool writing_ = false;
+  bool ended_ = false;
+  bool gone_ = false;
+  bool destroyed_ = false;
+};
+
+Result<std::unique_ptr<ControlSocket>> ControlSocket::Open(Loop& loop, const std::string& path) {
+  const Result<sockaddr_un> address = ControlAddress(path);
+  if (!address) return tl::unexpected<Error>(address.error());
+  if (Result<void> removed = RemoveStale(path, *address); !removed) return tl::unexpected<Error>(removed.error());
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) return tl::unexpected<Error>(ErrnoError(path));
+  // Before it has a name: there is no moment at which others could connect.
+  ::fchmod(fd, 0600);
+  if (::bind(fd, reinterpret_cast<const sockaddr*>(&*address), sizeof *address) != 0) {
+    Error error = ErrnoError(path);
+    ::close(fd);
+    return tl::unexpected<Error>(std::move(error));
+  }
+  std::unique_ptr<ControlSocket> socket(new ControlSocket(loop, path));
+  if (Result<void> listening = socket->Listen(fd); !listening) return tl::unexpected<Error>(listening.error());
+  return socket;
+}
+
+Result<void> ControlSocket::Listen(int fd) {
+  listener_ = std::make_unique<uv_pipe_t>().release();
+  uv_pipe_init(loop_.uv(), listener_, 0);
+  listener_->data = this;
+  uv_pipe_open(listener_, fd);
+  const int status = uv_listen(reinterpret_cast<uv_stream_t*>(listener_), kBacklog, [](uv_stream_t* listener, int error) {
+    if (error == 0) static_cast<ControlSocket*>(listener->data)->OnClient();
+  });
+  return status == 0 ? Result<void>() : sluice::Fail(ErrorCode::kUnavailable, path_ + ": " + uv_strerror(status));
+}
+
+ControlSocket::~ControlSocket() {
+  Close();
+  while (!sessions_.empty()) sessions_.front()->Destroy();
+}
+
+void ControlSocket::Close() {
+  if (listener_ == nullptr) return;
+  ::unlink(path_.c_str());
+  uv_close(reinterpret_cast<uv_handle_t*>(std::exchange(listener_, nullptr)),
+           [](uv_handle_t* handle) { std::unique_ptr<uv_pipe_t>(reinterpret_cast<uv_pipe_t*>(handle)); });
+  for (Session* session : std::list<Session*>(sessions_)) session->HasAsked() ? session->GiveUp() : session->Destroy();
+}
+
+void ControlSocket::OnClient() {
+  MakeRoom();
+  auto session = std::make_unique<Session>(*this);
+  Session* client = session.release();  // Its own from here on.
+  if (uv_accept(reinterpret_cast<uv_stream_t*>(listener_), client->stream()) != 0) return client->Destroy();
+  if (sessions_.size() > kMaxClients) return client->Fail("too many clients; try again");
+  client->Read();
+}
+
+void ControlSocket::MakeRoom() {
+  if (sessions_.size() < kMaxClients) return;
+  for (Session* session : sessions_) {
+    if (!session->HasAsked()) return session->Destroy();
+  }
+}
+
+}  // namespace sluice
