@@ -46,6 +46,7 @@ class MqttSource : public Source {
   /// All references outlive the source. `seed`: of the back-off's jitter.
   MqttSource(MqttSourceConfig config, AckGate& gate, MqttControl& control, Loop& loop, Inbox& inbox, std::uint64_t seed);
 
+  SourceStatus Status() const override;
   void Start() override;
   void OnCut() override;
   void OnDurable() override;

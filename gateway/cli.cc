@@ -15,6 +15,51 @@ CLI::App* AddVerb(CLI::App& parent, const std::string& name, const std::string& 
   return app;
 }
 
+void AddSocketOptions(CLI::App& verb, Command& command) {
+  AddConfigOption(verb, command, "-c,--config");
+  verb.add_option("--socket", command.socket, "Control socket of the daemon, instead of the one in the configuration");
+}
+
+CLI::App* AddAction(CLI::App& parent, const std::string& name, const std::string& text, Command& command) {
+  CLI::App* app = parent.add_subcommand(name, text);
+  app->callback([app, &command] {
+    command.verb = Verb::kDeadLetters;
+    command.dead_letters.action = app->get_name();
+    // What changes something wants to be told of what.
+    const CLI::Option* all = app->get_option_no_throw("--all");
+    if (all != nullptr && !*all && command.dead_letters.ids.empty()) throw CLI::RequiredError(app->get_name() + ": ids or --all");
+  });
+  AddSocketOptions(*app, command);
+  app->add_option("--sink", command.dead_letters.sink, "Only those of this sink");
+  app->add_option("--class", command.dead_letters.lane_class, "Only those of this class");
+  return app;
+}
+
+CLI::Option* AddIds(CLI::App& action, Command& command) {
+  return action.add_option("ids", command.dead_letters.ids, "Ids as `list` prints them (lane/seq), or of events");
+}
+
+void AddIdsOrAll(CLI::App& action, Command& command) {
+  CLI::Option* ids = AddIds(action, command);
+  CLI::Option* all = action.add_flag("--all", command.dead_letters.all, "All of them, or all of --sink and --class");
+  ids->excludes(all);
+}
+
+void AddDeadLetters(CLI::App& app, Command& command) {
+  CLI::App* letters = app.add_subcommand("dead-letters", "Events that a sink will never take: look at them, send them again, delete them");
+  letters->require_subcommand(1);
+  CLI::App* list = AddAction(*letters, "list", "List them, without payloads", command);
+  list->add_flag("--json", command.json, "JSON Lines instead of a table");
+  AddIds(*AddAction(*letters, "show", "Print some of them whole, readably", command), command)->required();
+  AddIdsOrAll(*AddAction(*letters, "replay", "Send them again, with their ids; refused again, they come back here", command), command);
+  CLI::App* exporting =
+      AddAction(*letters, "export", "Print them whole, payloads included, as JSON Lines; all unless ids are given", command);
+  AddIds(*exporting, command);
+  exporting->add_option("-o,--output", command.dead_letters.output, "File to write to instead of stdout");
+  AddIdsOrAll(*AddAction(*letters, "purge", "Delete them for good", command), command);
+  letters->footer("All through the running daemon: its control socket is beside the outbox, or where control.socket says.");
+}
+
 }  // namespace
 
 std::variant<Command, int> ParseCommandLine(int argc, char** argv) {
@@ -38,6 +83,11 @@ std::variant<Command, int> ParseCommandLine(int argc, char** argv) {
   explain->add_option("topic", command.topic, "MQTT topic of the event")->required();
   explain->add_option("payload", command.payload_file, "File with its payload; - for standard input");
   AddConfigOption(*explain, command, "-c,--config");
+
+  CLI::App* status = AddVerb(app, "status", "Show what the running daemon does: sources, lanes, ledger, disk", command, Verb::kStatus);
+  AddSocketOptions(*status, command);
+  status->add_flag("--json", command.json, "The whole document as JSON");
+  AddDeadLetters(app, command);
 
   CLI::App* config = app.add_subcommand("config", "Look at the configuration");
   config->require_subcommand(1);

@@ -4,16 +4,30 @@
 #include <chrono>
 #include <string>
 #include <variant>
+#include <vector>
 
 namespace sluice {
 
-enum class Verb { kRun, kCheck, kConfigShow, kConfigSchema, kExplain, kVersion };
+enum class Verb { kRun, kCheck, kConfigShow, kConfigSchema, kExplain, kStatus, kDeadLetters, kVersion };
+
+/// `sluice dead-letters ACTION`.
+struct DeadLettersCommand {
+  std::string action;            ///< list, show, replay, export or purge.
+  std::vector<std::string> ids;  ///< <lane>/<seq>, or the event's id.
+  bool all = false;
+  std::string sink;        ///< Narrows `all`; empty: every sink.
+  std::string lane_class;  ///< Likewise.
+  std::string output;      ///< export: a file; empty: stdout.
+};
 
 struct Command {
   Verb verb = Verb::kRun;
   std::string config_file = "/etc/sluice/sluice.json";
-  std::string topic;                   ///< explain: of the event.
-  std::string payload_file;            ///< explain: of the event; "-": standard input; empty: none.
+  std::string topic;         ///< explain: of the event.
+  std::string payload_file;  ///< explain: of the event; "-": standard input; empty: none.
+  bool json = false;         ///< status, dead-letters list: for programs.
+  std::string socket;        ///< status, dead-letters: instead of the one in the configuration.
+  DeadLettersCommand dead_letters;
   std::chrono::seconds stop_limit{5};  ///< run: how long a stop waits for the sinks' last answers.
 };
 

@@ -58,4 +58,10 @@ void CloudEvent::Timestamp::Set(WallTime when) {
   text_[kSecondsSize + 7] = 'Z';
 }
 
+std::string CloudEvent::FormatTime(WallTime when) {
+  Timestamp timestamp;
+  timestamp.Set(when);
+  return std::string(timestamp.text());
+}
+
 }  // namespace sluice

@@ -39,6 +39,9 @@ class CloudEvent {
  public:
   explicit CloudEvent(const Identity& identity);
 
+  /// RFC 3339, UTC, microseconds.
+  static std::string FormatTime(WallTime when);
+
   /// The views below are valid until the next Set; `row` must live as long.
   void Set(const Row& row);
 

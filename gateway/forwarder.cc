@@ -110,6 +110,8 @@ void Forwarder::OnVerdict(Seq seq, Verdict verdict, const std::string& reason) {
 void Forwarder::OnRefused(Seq seq, Verdict verdict, const std::string& reason) {
   const bool rejected = verdict == Verdict::kRejected;
   refused_ = true;
+  last_error_ = reason;
+  last_error_time_ = std::chrono::system_clock::now();
   if (rejected) {
     retry_now_ = true;
     rejected_through_ = std::max(rejected_through_, seq);
@@ -179,6 +181,12 @@ void Forwarder::OnSinkReady() {
 void Forwarder::Resume() {
   state_ = State::kStreaming;
   Pump();
+}
+
+ForwarderStatus Forwarder::Status() const {
+  static constexpr const char* kStates[] = {"idle", "live", "resetting", "waiting", "closed"};
+  const char* state = holds_ > 0 ? "held" : kStates[static_cast<std::size_t>(state_)];
+  return {lane_, state, settlement_.InFlightEvents(), last_error_, last_error_time_};
 }
 
 bool Forwarder::Hold() {

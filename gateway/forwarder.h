@@ -27,6 +27,15 @@
 
 namespace sluice {
 
+/// How the forwarding of a lane is doing.
+struct ForwarderStatus {
+  LaneId lane = 0;
+  std::string state;  ///< One word.
+  std::size_t in_flight = 0;
+  std::string last_error;  ///< Of the sink; empty: there was none.
+  WallTime last_error_time;
+};
+
 class Forwarder : private SinkListener {
  public:
   static constexpr std::size_t kMaxEvents = 4'000;
@@ -48,6 +57,7 @@ class Forwarder : private SinkListener {
   void OnCommitted(std::vector<Row> rows);
   /// Moves what waits to be settled into `batch`.
   void TakeSettled(Batch& batch);
+  ForwarderStatus Status() const;
   /// Until as many Releases, nothing is sent and nothing more is settled; what is in flight is given up, and sent again later. False: it
   /// is closing, and is not held.
   bool Hold();
@@ -107,6 +117,9 @@ class Forwarder : private SinkListener {
   bool retry_now_ = false;      // It was a rejection, which says nothing about the outside world being away.
   bool failing_ = false;        // The log has said so, and not yet that it is over.
   std::uint32_t attempts_ = 0;  // Refusals of the row that is sent alone.
+
+  std::string last_error_;  // The sink's last reason for not taking a row, and when it came.
+  WallTime last_error_time_;
 
   Seq told_through_ = 0;  // Settled rows up to here were given to TakeSettled.
   std::uint64_t finished_ = 0;

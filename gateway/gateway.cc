@@ -8,6 +8,8 @@
 namespace sluice {
 namespace {
 
+constexpr std::chrono::minutes kExpireEvery{10};
+
 std::vector<std::size_t> MaxDestinations(const Config& config) {
   std::vector<std::size_t> max;
   for (const SinkConfig& sink : config.sinks) max.push_back(sink.max_destinations);
@@ -31,7 +33,8 @@ Gateway::Gateway(const Config& config, Router router, Parts parts)
                   .on_durable =
                       [this] {
                         for (auto& source : sources_) source->OnDurable();
-                      }}) {
+                      }}),
+      expiry_timer_(clock_.NewTimer([this] { ExpireLetters(); })) {
   MakeForwarders(config, parts.lanes);
 }
 
@@ -54,11 +57,33 @@ void Gateway::MakeForwarders(const Config& config, const std::vector<LaneState>&
 void Gateway::Start() {
   for (auto& forwarder : forwarders_) forwarder->Start();
   for (auto& source : sources_) source->Start();
+  ExpireLetters();
+}
+
+// A page at a time, so that commits come in between; a store that fails is asked again when it is due.
+void Gateway::ExpireLetters() {
+  store_.ExpireLetters(std::chrono::system_clock::now(), [this](const Result<bool>& more) {
+    if (stopped_) return;
+    more&&* more ? ExpireLetters() : expiry_timer_->Start(kExpireEvery);
+  });
+}
+
+std::vector<SourceStatus> Gateway::Sources() const {
+  std::vector<SourceStatus> all;
+  for (const auto& source : sources_) all.push_back(source->Status());
+  return all;
+}
+
+std::vector<ForwarderStatus> Gateway::Forwarders() const {
+  std::vector<ForwarderStatus> all;
+  for (const auto& forwarder : forwarders_) all.push_back(forwarder->Status());
+  return all;
 }
 
 void Gateway::Stop(std::chrono::milliseconds limit, std::function<void(bool)> stopped) {
   stop_limit_ = limit;
   stopped_ = std::move(stopped);
+  expiry_timer_->Stop();
   awaited_ = sources_.size();
   for (auto& source : sources_) source->Quiesce([this] { OnQuiet(); });
 }

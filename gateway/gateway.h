@@ -37,6 +37,10 @@ class Gateway {
   Gateway(const Config& config, Router router, Parts parts);
 
   void Start();
+  std::vector<SourceStatus> Sources() const;
+  std::vector<ForwarderStatus> Forwarders() const;
+  /// For replays.
+  Committer& committer() { return committer_; }
   /// The inbox woke the loop.
   void OnInbox() { committer_.OnInbox(); }
   /// Verdicts still due are awaited at most `limit`. `stopped` runs once; `clean`: all that was received is durable.
@@ -44,6 +48,7 @@ class Gateway {
 
  private:
   void MakeForwarders(const Config& config, const std::vector<LaneState>& lanes);
+  void ExpireLetters();
   void OnQuiet();
   void OnInboxFlushed(bool clean);
   void OnClosed();
@@ -57,6 +62,7 @@ class Gateway {
   std::vector<std::unique_ptr<Source>> sources_;
   std::vector<std::unique_ptr<Forwarder>> forwarders_;
   Committer committer_;
+  const std::unique_ptr<Timer> expiry_timer_;
 
   std::chrono::milliseconds stop_limit_{0};
   std::size_t awaited_ = 0;  // Parts whose answer the present step of the stop waits for.

@@ -19,15 +19,21 @@
 #include "config/schema.h"
 #include "config/show.h"
 #include "drivers/ack_gate.h"
+#include "drivers/cloud_event_json.h"
 #include "drivers/mqtt_control.h"
 #include "drivers/mqtt_source.h"
 #include "drivers/registry.h"
 #include "gateway/cli.h"
+#include "gateway/control_socket.h"
+#include "gateway/dead_letter_tasks.h"
+#include "gateway/dead_letters_command.h"
 #include "gateway/explain.h"
 #include "gateway/gateway.h"
 #include "gateway/inbox.h"
 #include "gateway/log.h"
 #include "gateway/loop.h"
+#include "gateway/status_command.h"
+#include "gateway/status_task.h"
 #include "gateway/version.h"
 #include "store/store.h"
 
@@ -94,6 +100,7 @@ class Daemon {
       parts.sinks.push_back(std::move(*made));
     }
     gateway_ = std::make_unique<Gateway>(config_, std::move(*router), std::move(parts));
+    OpenControl(identity);
     return {};
   }
 
@@ -108,6 +115,7 @@ class Daemon {
   /// Gives back what Make has made so far, if Run is not called.
   void Abandon() {
     signals_.Close();
+    control_socket_.reset();
     gateway_.reset();
     control_.reset();
     gate_.reset();
@@ -127,6 +135,33 @@ class Daemon {
           {{"file", store_->set_aside()}});
     }
     return {};
+  }
+
+  // Events matter more than the command line: without its socket the daemon runs all the same.
+  void OpenControl(const Identity& identity) {
+    Result<std::unique_ptr<ControlSocket>> socket = ControlSocket::Open(loop_, config_.control.socket);
+    if (!socket) {
+      Log(LogLevel::kError, "control", "no control socket: `sluice status` and `sluice dead-letters` will not work",
+          {{"reason", socket.error().message}});
+      return;
+    }
+    control_socket_ = std::move(*socket);
+    const auto event_json = [event = CloudEvent(identity)](const Row& row) mutable {
+      std::string json;
+      event.Set(row);
+      AppendCloudEventJson(event, row, json);
+      return json;
+    };
+    letter_desk_.emplace(LetterDesk{*store_, gateway_->committer(), store_->lanes(), identity, event_json});
+    HandleDeadLetters(*control_socket_, *letter_desk_);
+    control_socket_->Handle("status", StatusHandler(*store_, [this] { return Status(); }));
+  }
+
+  StatusFacts Status() const {
+    const auto uptime = std::chrono::duration_cast<std::chrono::seconds>(loop_.Now() - started_);
+    return {kVersion,        config_.gateway.id,       store_->outbox_id(),
+            uptime,          config_.outbox.max_bytes, gateway_->Sources(),
+            store_->lanes(), gateway_->Forwarders(),   {}};
   }
 
   std::vector<LaneState> Lanes() const {
@@ -152,6 +187,7 @@ class Daemon {
   void OnSignal() {
     if (stopping_) return;
     stopping_ = true;
+    if (control_socket_) control_socket_->Close();
     sd_notify(0, "STOPPING=1");
     Log(LogLevel::kInfo, "main", "stopping");
     give_up_ = loop_.NewTimer([] {
@@ -174,6 +210,7 @@ class Daemon {
   const std::chrono::seconds stop_limit_;
   bool stopping_ = false;
   Loop loop_;
+  const MonotonicTime started_ = loop_.Now();
   StopSignals signals_{loop_, [this] { OnSignal(); }};
   std::unique_ptr<Timer> give_up_;
   Inbox inbox_{InboxLimits(config_), [this] { loop_.Post([this] { gateway_->OnInbox(); }); }};
@@ -181,6 +218,8 @@ class Daemon {
   std::unique_ptr<AckGate> gate_;
   std::unique_ptr<MqttControl> control_;
   std::unique_ptr<Gateway> gateway_;
+  std::optional<LetterDesk> letter_desk_;
+  std::unique_ptr<ControlSocket> control_socket_;
 };
 
 int Run(const Command& command) {
@@ -249,6 +288,19 @@ int ExplainEvent(const Command& command) {
   return kExitOk;
 }
 
+/// The control socket of the daemon that the command line means; empty after its mistakes were printed.
+std::string SocketOf(const Command& command) {
+  if (!command.socket.empty()) return command.socket;
+  const LoadedConfig loaded = LoadConfig(command.config_file, ReferenceMode::kCheckOnly);
+  PrintAll(loaded.mistakes, "error");
+  return loaded.mistakes.empty() ? loaded.config.control.socket : "";
+}
+
+int AskWith(const Command& command, int (*ask)(const Command&, const std::string& socket)) {
+  const std::string socket = SocketOf(command);
+  return socket.empty() ? kExitUsage : ask(command, socket);
+}
+
 int Main(int argc, char** argv) {
   const std::variant<Command, int> parsed = ParseCommandLine(argc, argv);
   if (const int* status = std::get_if<int>(&parsed)) return *status;
@@ -265,6 +317,10 @@ int Main(int argc, char** argv) {
       return kExitOk;
     case Verb::kExplain:
       return ExplainEvent(command);
+    case Verb::kStatus:
+      return AskWith(command, ShowStatus);
+    case Verb::kDeadLetters:
+      return AskWith(command, RunDeadLetters);
     case Verb::kVersion:
       std::printf("sluice %s\n", kVersion);
       return kExitOk;

@@ -79,10 +79,18 @@ class Sink {
 
 // -------------------------------------------------------------------------------------------------------------- source
 
+/// How a source is doing.
+struct SourceStatus {
+  std::string name;
+  std::string state;       ///< One word.
+  std::string last_error;  ///< Empty: there was none.
+};
+
 /// The way from one outside system into the inbox (gateway/inbox.h).
 class Source {
  public:
   virtual ~Source() = default;
+  virtual SourceStatus Status() const = 0;
   virtual void Start() = 0;
   /// A batch is about to be taken from the inbox. What the client library has written so far acknowledges only events of this batch or
   /// earlier ones: the moment to collect it (bytes first, then the ticket), once a batch instead of once an event. In between, while events

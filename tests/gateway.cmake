@@ -5,3 +5,4 @@ sluice_test(routing unit 60 routing_test.cc LIBS sluice_core sluice_failpoint_no
 sluice_test(layers unit 30 layers_test.cc)
 target_compile_definitions(layers_test PRIVATE SLUICE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
 sluice_test(log unit 30 log_test.cc LIBS sluice_core sluice_failpoint_none nlohmann_json::nlohmann_json)
+sluice_test(control unit 30 control_test.cc LIBS sluice_core sluice_failpoint_none nlohmann_json::nlohmann_json)

@@ -1,0 +1,105 @@
+#include "gateway/status.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "gateway/cloud_event.h"
+
+namespace sluice {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// Puts the counters below `prefix` into `object`; those named in `always` are there also if they were never counted.
+void AddCounters(const StoreCounters& counters, const std::string& prefix, std::initializer_list<const char*> always, Json& object) {
+  for (const char* name : always) object[name] = 0;
+  for (auto it = counters.values.lower_bound(prefix); it != counters.values.end() && it->first.rfind(prefix, 0) == 0; ++it) {
+    const std::string name = it->first.substr(prefix.size());
+    const std::size_t slash = name.find('/');
+    if (slash == std::string::npos) {
+      object[name] = it->second;
+    } else {
+      object[name.substr(0, slash)][name.substr(slash + 1)] = it->second;
+    }
+  }
+}
+
+std::int64_t Counter(const StoreCounters& counters, const std::string& name) {
+  const auto it = counters.values.find(name);
+  return it == counters.values.end() ? 0 : it->second;
+}
+
+Json SourceDocument(const SourceStatus& source, const StoreCounters& counters) {
+  Json json{{"state", source.state}};
+  if (!source.last_error.empty()) json["last_error"] = source.last_error;
+  AddCounters(counters, "source/" + source.name + "/", {"received", "routed", "unrouted"}, json);
+  return json;
+}
+
+Json LaneDocument(const LaneState& lane, const std::vector<ForwarderStatus>& forwarders, const StoreCounters& counters) {
+  Json json{{"id", lane.id}, {"sink", lane.sink}, {"class", lane.lane_class}};
+  const auto it = std::find_if(forwarders.begin(), forwarders.end(), [&](const ForwarderStatus& f) { return f.lane == lane.id; });
+  json["state"] = it == forwarders.end() ? "not configured" : it->state;
+  if (it != forwarders.end()) json["in_flight"] = it->in_flight;
+  if (it != forwarders.end() && !it->last_error.empty()) {
+    json["last_error"] = it->last_error;
+    json["last_error_time"] = CloudEvent::FormatTime(it->last_error_time);
+  }
+  AddCounters(counters, "lane/" + std::to_string(lane.id) + "/", {"in", "delivered", "pending", "pending_bytes", "dead_lettered"}, json);
+  return json;
+}
+
+std::string Scalar(const Json& value) {
+  return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
+// "name value  name value ...", in the order of the document; `skip` was said before.
+std::string Members(const Json& object, std::initializer_list<std::string_view> skip, const std::string& prefix = "") {
+  std::string text;
+  for (const auto& [name, value] : object.items()) {
+    if (std::find(skip.begin(), skip.end(), name) != skip.end()) continue;
+    if (value.is_object()) {
+      text += Members(value, {}, prefix + name + "/");
+    } else {
+      text += "  " + prefix + name + " " + Scalar(value);
+    }
+  }
+  return text;
+}
+
+std::string ErrorLine(const Json& part) {
+  if (!part.contains("last_error")) return "";
+  const std::string when = part.contains("last_error_time") ? Scalar(part["last_error_time"]) + " " : "";
+  return "    last error: " + when + Scalar(part["last_error"]) + "\n";
+}
+
+}  // namespace
+
+Json StatusDocument(const StatusFacts& facts) {
+  Json json{{"version", facts.version}, {"gateway", facts.gateway_id}, {"outbox", facts.outbox_id}, {"uptime_s", facts.uptime.count()}};
+  json["disk"] = {{"used_bytes", facts.counters.file_bytes}, {"max_bytes", facts.max_bytes}, {"free_bytes", facts.counters.free_bytes}};
+  json["dead_letters_bytes"] = Counter(facts.counters, "dead_letters_bytes");
+  json["sources"] = Json::object();
+  for (const SourceStatus& source : facts.sources) json["sources"][source.name] = SourceDocument(source, facts.counters);
+  json["lanes"] = Json::array();
+  for (const LaneState& lane : facts.lanes) json["lanes"].push_back(LaneDocument(lane, facts.forwarders, facts.counters));
+  return json;
+}
+
+std::string StatusText(const Json& document) {
+  std::string text = "sluice " + Scalar(document["version"]) + ", gateway " + Scalar(document["gateway"]) + ", outbox " +
+                     Scalar(document["outbox"]) + ", up " + Scalar(document["uptime_s"]) + " s\n";
+  text += "disk  " + Members(document["disk"], {}) + "  dead_letters_bytes " + Scalar(document["dead_letters_bytes"]) + "\n";
+  for (const auto& [name, source] : document["sources"].items()) {
+    text += "source " + name + " (" + Scalar(source["state"]) + ")" + Members(source, {"state", "last_error"}) + "\n" + ErrorLine(source);
+  }
+  for (const Json& lane : document["lanes"]) {
+    text += "lane " + Scalar(lane["id"]) + " " + Scalar(lane["sink"]) + "/" + Scalar(lane["class"]) + " (" + Scalar(lane["state"]) + ")" +
+            Members(lane, {"id", "sink", "class", "state", "last_error", "last_error_time"}) + "\n" + ErrorLine(lane);
+  }
+  return text;
+}
+
+}  // namespace sluice

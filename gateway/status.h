@@ -1,0 +1,38 @@
+// How the gateway is doing, as one JSON document: for `sluice status`, and for whoever else wants to know.
+//
+//   version, gateway, outbox, uptime_s, disk{used_bytes, max_bytes, free_bytes}, dead_letters_bytes
+//   sources{<name>: state, last_error, and its counters}
+//   lanes[id, sink, class, state, in_flight, last_error, last_error_time, and its counters]
+//
+// Counters are those of the ledger (store/FORMAT.md), whatever there are: `refused/too_large` is the member `too_large` of `refused`.
+#pragma once
+
+#include <chrono>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+#include "config/config.h"
+#include "gateway/forwarder.h"
+#include "gateway/ports.h"
+
+namespace sluice {
+
+struct StatusFacts {
+  std::string version;
+  std::string gateway_id;
+  std::string outbox_id;
+  std::chrono::seconds uptime{0};
+  Bytes max_bytes = 0;
+  std::vector<SourceStatus> sources;
+  std::vector<LaneState> lanes;  ///< All of the outbox, also those that nobody forwards any more. Only their names are used.
+  std::vector<ForwarderStatus> forwarders;
+  StoreCounters counters;
+};
+
+nlohmann::ordered_json StatusDocument(const StatusFacts& facts);
+
+/// The document for a human.
+std::string StatusText(const nlohmann::ordered_json& document);
+
+}  // namespace sluice
