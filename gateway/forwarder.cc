@@ -60,17 +60,18 @@ void Forwarder::Pump() {
 
 bool Forwarder::MaySend() const {
   const std::size_t in_flight = settlement_.InFlightEvents();
-  if (IsSentAlone(buffer_.Front().row.seq) || IsSentAlone(cursor_)) return in_flight == 0;
-  return in_flight < kMaxEvents && settlement_.InFlightBytes() < kMaxBytes;
+  return bisection_.Allows(buffer_.Front().row.seq, in_flight) && in_flight < kMaxEvents && settlement_.InFlightBytes() < kMaxBytes;
 }
 
 void Forwarder::SendFront() {
   const BufferedRow& next = buffer_.Front();
+  const std::size_t in_flight = settlement_.InFlightEvents();
   cursor_ = next.row.seq;
   if (settlement_.Begin(cursor_, Footprint(next.row))) {
     if (next.damaged) {
       SetAside(cursor_, "damaged");
     } else {
+      bisection_.OnSent(cursor_, in_flight);
       sink_.Send(next.row);
     }
   }
@@ -112,12 +113,14 @@ void Forwarder::OnRefused(Seq seq, Verdict verdict, const std::string& reason) {
   refused_ = true;
   last_error_ = reason;
   last_error_time_ = std::chrono::system_clock::now();
-  if (rejected) {
-    retry_now_ = true;
-    rejected_through_ = std::max(rejected_through_, seq);
+  retry_now_ |= rejected;
+  const bool alone = bisection_.IsAlone(seq);
+  if (alone) ++attempts_;
+  if (rejected && alone) {
+    bisection_.OnSetAside();
+    return SetAside(seq, reason);
   }
-  if (IsSentAlone(seq)) ++attempts_;
-  if (rejected && IsSentAlone(seq)) return SetAside(seq, reason);
+  if (rejected) bisection_.OnRejected(seq);
   if (failing_) return;
   failing_ = true;
   Log(LogLevel::kWarning, "forwarder", "delivery failed, keeping the events and trying again",
@@ -130,8 +133,9 @@ void Forwarder::OnVerdictsDone() {
     Rewind();
   } else if (settlement_.InFlightEvents() > 0) {
     stall_timer_->Start(kStall);
+  } else {
+    bisection_.OnTaken();
   }
-  if (single_through_ != 0 && settlement_.SettledThrough() >= single_through_) single_through_ = 0;
   if (settlement_.SettledThrough() > told_through_ || !dead_letters_.empty()) {
     Failpoint("before_settle");
     on_settled_();
@@ -154,7 +158,7 @@ void Forwarder::SetAside(Seq seq, const std::string& reason) {
 }
 
 void Forwarder::Rewind() {
-  single_through_ = std::max(single_through_, std::exchange(rejected_through_, 0));
+  bisection_.Rewind();
   settlement_.Rewind();
   cursor_ = settlement_.SettledThrough();
   buffer_.Rewind(cursor_);

@@ -4,12 +4,10 @@
 //  1. Rows are given to the sink in seq order; at most kMaxEvents and kMaxBytes are in flight.
 //  2. A row is settled only after its verdict kDelivered, or as a dead letter.
 //  3. After any verdict but kDelivered the sink is reset and the lane goes back to its oldest unsettled row: nothing overtakes a refused
-//  row
-//     of its key. Up to the highest row that was rejected it then sends singly, one row in flight.
-//  4. Only a row that was refused while it was sent singly becomes a dead letter.
+//     row of its key. Rows that were rejected are then sent in groups (gateway/bisection.h) until each bad one has been sent alone.
+//  4. Only a row that was refused while it was sent alone becomes a dead letter.
 //  5. kRetry is tried again for ever, with capped exponential back-off and full jitter. A sink that says nothing for kStall about what it
-//  was
-//     given is reset as well: client libraries have been known to get stuck.
+//     was given is reset as well: client libraries have been known to get stuck.
 //
 // Loop thread.
 #pragma once
@@ -21,6 +19,7 @@
 #include <vector>
 
 #include "gateway/backoff.h"
+#include "gateway/bisection.h"
 #include "gateway/lane_buffer.h"
 #include "gateway/ports.h"
 #include "gateway/settlement.h"
@@ -91,7 +90,6 @@ class Forwarder : private SinkListener {
   void SetAside(Seq seq, const std::string& reason);
   void CloseSinkIfQuiet();
   void CloseSink();
-  bool IsSentAlone(Seq seq) const { return seq <= single_through_; }
 
   const LaneId lane_;
   const Options options_;
@@ -106,10 +104,9 @@ class Forwarder : private SinkListener {
   State state_ = State::kIdle;
   LaneBuffer buffer_;
   Settlement settlement_;
+  Bisection bisection_{kMaxEvents};
   Backoff backoff_;
-  Seq cursor_;                // Last row given to the sink.
-  Seq single_through_ = 0;    // Rows up to here are sent alone; 0: none.
-  Seq rejected_through_ = 0;  // Highest row rejected since the last rewind; 0: none.
+  Seq cursor_;  // Last row given to the sink.
   bool reading_ = false;
   int holds_ = 0;
 

@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 
 #include <numeric>
+#include <random>
+#include <set>
 
 #include "tests/fakes.h"
 
@@ -125,9 +127,8 @@ TEST_CASE_FIXTURE(Fixture, "forwarder: a sink that is away costs no memory beyon
   CHECK(sink.sent == Sequence(1, 30'000));
 }
 
-TEST_CASE_FIXTURE(
-    Fixture,
-    "forwarder: after a rejection nothing overtakes: the lane goes back, sends singly up to what was rejected, then streams again") {
+TEST_CASE_FIXTURE(Fixture,
+                  "forwarder: after a rejection nothing overtakes: the lane goes back, sends what was rejected alone, then streams again") {
   Start();
   Commit(Rows(1, 100));
   for (Seq seq = 1; seq <= 49; ++seq) sink.Tell(seq, Verdict::kDelivered);
@@ -163,6 +164,79 @@ TEST_CASE_FIXTURE(Fixture, "forwarder: a row refused in a crowd is not set aside
   Settle();
   CHECK(OnDisk() == 0);
   CHECK(store.dead_letters.empty());
+}
+
+/// A sink that takes what it has in flight as a whole, or rejects it as a whole if there is poison in it.
+struct WholeBatches : Fixture {
+  std::set<Seq> poison;
+  int rounds = 0;
+
+  void Run() {
+    for (; !sink.in_flight.empty(); ++rounds) {
+      REQUIRE(rounds < 100'000);
+      const bool bad = std::any_of(sink.in_flight.begin(), sink.in_flight.end(), [&](Seq seq) { return poison.contains(seq); });
+      sink.TellAll(bad ? Verdict::kRejected : Verdict::kDelivered);
+      clock.RunTasks();
+    }
+    Settle();
+    CHECK(OnDisk() == 0);
+  }
+  void CheckOutcome(Seq last) {
+    std::set<Seq> dead;
+    for (const auto& [seq, reason] : store.dead_letters) dead.insert(seq);
+    CHECK(dead == poison);
+    std::vector<Seq> good = Sequence(1, last);
+    std::erase_if(good, [&](Seq seq) { return poison.contains(seq); });
+    CHECK(sink.delivered == good);
+  }
+};
+
+TEST_CASE_FIXTURE(WholeBatches,
+                  "forwarder: one poison in a crowd of 4,000 that is refused as a whole costs 2 log2(n) rounds, and the crowd is sent "
+                  "three times at most") {
+  poison = {2'717};
+  SUBCASE("in the middle") {}
+  SUBCASE("first") {
+    poison = {1};
+  }
+  SUBCASE("last") {
+    poison = {4'000};
+  }
+  Start();
+  Commit(Rows(1, 4'000));
+  REQUIRE(sink.in_flight.size() == 4'000);
+  Run();
+  CheckOutcome(4'000);
+  CHECK(rounds <= 26);
+  CHECK(sink.sent.size() <= 12'000);
+}
+
+TEST_CASE_FIXTURE(WholeBatches, "forwarder: a lane full of poison is set aside with some three sends a row") {
+  for (Seq seq = 1; seq <= 500; ++seq) poison.insert(seq);
+  Start();
+  Commit(Rows(1, 500));
+  Run();
+  CheckOutcome(500);
+  CHECK(sink.sent.size() <= 4 * 500);
+}
+
+TEST_CASE_FIXTURE(WholeBatches,
+                  "forwarder: whichever rows are poison, only they are set aside, and the others are delivered once and in order") {
+  std::mt19937 random(3);
+  Start();
+  Seq last = 0;
+  for (int round = 0; round < 200; ++round) {
+    const Seq first = last + 1;
+    last += 1 + random() % 60;
+    const auto density = 1 + random() % 40;
+    for (Seq seq = first; seq <= last; ++seq) {
+      if (random() % density == 0) poison.insert(seq);
+    }
+    Commit(Rows(first, last));
+    if (random() % 3 == 0) Run();
+  }
+  Run();
+  CheckOutcome(last);
 }
 
 TEST_CASE_FIXTURE(Fixture, "forwarder: what was delivered out of order before a refusal is not sent again") {
