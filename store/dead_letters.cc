@@ -73,7 +73,7 @@ Result<void> DeadLetters::Measure(Sqlite& database, Ledger& ledger) {
   if (ledger.Get(kBytesCounter) != 0) return {};
   Result<std::int64_t> bytes = database.QueryInt("SELECT ifnull(sum(" + std::string(kRowBytes) + "), 0) FROM dead_letter");
   if (!bytes) return tl::unexpected<Error>(bytes.error());
-  if (*bytes > 0) ledger.Set(kBytesCounter, *bytes);
+  ledger.Assume(kBytesCounter, *bytes);
   return {};
 }
 

@@ -26,6 +26,8 @@ class Ledger {
 
   std::int64_t Get(const std::string& name) const;
   void Set(const std::string& name, std::int64_t value);
+  /// The value that the file ought to have: no change of a transaction, written with the next change of it.
+  void Assume(const std::string& name, std::int64_t value) { values_[name] = value; }
   void Add(const std::string& name, std::int64_t amount) { Set(name, Get(name) + amount); }
 
   /// Writes what changed into the open transaction. Only after its success: Keep; else Forget.

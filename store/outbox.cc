@@ -20,7 +20,7 @@ namespace sluice {
 namespace {
 
 constexpr int kFormatMajor = 1;
-constexpr int kFormatMinor = 0;
+constexpr int kFormatMinor = 1;
 constexpr int kPageSize = 4096;
 constexpr int kVacuumPages = 256;
 constexpr std::int64_t kVacuumFreePages = 4096;
