@@ -59,22 +59,17 @@ class LetterTask : public ControlTask {
       : desk_(desk), answer_(answer), selection_(std::move(selection)), with_payload_(with_payload) {}
 
   void Next() override {
-    if (!selection_.IsAtEnd() && answer_.IsWanted()) return Prepare(selection_.lane());
+    if (!selection_.IsAtEnd() && answer_.IsWanted()) return ReadPage();
     Leave();
     answer_.End();
   }
 
  protected:
-  /// Goes on to ReadPage.
-  virtual void Prepare(LaneId) { ReadPage(); }
   /// Ends with answer_.Send.
   virtual void OnPage(LaneId lane, LetterPage page) = 0;
   /// Before the answer ends, whichever way.
   virtual void Leave() {}
 
-  void ReadPage() {
-    desk_.store.ReadLetters(selection_.NextQuery(with_payload_), [this](Result<LetterPage> page) { OnRead(std::move(page)); });
-  }
   void Fail(const Error& error) {
     Leave();
     answer_.Fail("the outbox cannot do it now: " + error.message);
@@ -89,6 +84,9 @@ class LetterTask : public ControlTask {
   ControlAnswer& answer_;
 
  private:
+  void ReadPage() {
+    desk_.store.ReadLetters(selection_.NextQuery(with_payload_), [this](Result<LetterPage> page) { OnRead(std::move(page)); });
+  }
   void OnRead(Result<LetterPage> page) {
     if (!page) return Fail(page.error());
     const LaneId lane = selection_.lane();
@@ -146,24 +144,23 @@ class ReplayTask : public LetterTask {
   using LetterTask::LetterTask;
 
  private:
-  void Prepare(LaneId lane) override {
-    if (held_ != lane) {
-      Leave();
-      if (!desk_.committer.Hold(lane)) {
-        return answer_.Fail("the letters of lane " + std::to_string(lane) + " have nowhere to go: the sink `" + LaneOf(desk_, lane).sink +
-                            "` is not configured any more, or the daemon is stopping; export and purge them, or configure it again");
-      }
-      held_ = lane;
-    }
-    ReadPage();
-  }
   void OnPage(LaneId lane, LetterPage page) override {
+    if (!Hold(lane)) {
+      return answer_.Fail("the letters of lane " + std::to_string(lane) + " have nowhere to go: the sink `" + LaneOf(desk_, lane).sink +
+                          "` is not configured any more, or the daemon is stopping; export and purge them, or configure it again");
+    }
     const std::size_t letters = page.letters.size();
     desk_.committer.Replay({lane, SeqsOf(page)}, [this, letters](const Result<void>& result) {
       if (!result) return Fail(result.error());
       replayed_ += letters;
       answer_.Send(Text({{"replayed", replayed_}}) + "\n");
     });
+  }
+  bool Hold(LaneId lane) {
+    if (held_ == lane) return true;
+    Leave();
+    if (desk_.committer.Hold(lane)) held_ = lane;
+    return held_.has_value();
   }
   void Leave() override {
     if (held_) desk_.committer.Release(*held_);
