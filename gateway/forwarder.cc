@@ -196,6 +196,7 @@ ForwarderStatus Forwarder::Status() const {
 bool Forwarder::Hold() {
   if (closed_) return false;
   if (++holds_ > 1 || state_ != State::kStreaming) return true;
+  stall_timer_->Stop();
   retry_now_ = true;
   Rewind();
   return true;

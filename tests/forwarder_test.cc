@@ -329,7 +329,8 @@ TEST_CASE_FIXTURE(Fixture, "forwarder: a held lane sends and settles nothing; re
   sink.TellDone();
   REQUIRE(forwarder->Hold());
   REQUIRE(forwarder->Hold());
-  clock.Advance(std::chrono::minutes(1));
+  clock.Advance(2 * Forwarder::kStall);
+  CHECK(sink.resets == 1);
   Commit(Rows(4, 4));
   sink.sent.clear();
   forwarder->Release();
