@@ -94,6 +94,7 @@ Result<void> Outbox::OpenOrSetAside() {
 
 Result<void> Outbox::SetAside() {
   CloseFile();
+  rows_are_there_ = false;
   const std::string& path = options_.config.path;
   for (int n = 1;; ++n) {
     set_aside_ = path + ".set-aside-" + std::to_string(n);
@@ -270,13 +271,14 @@ Result<Outbox::LaneStatements*> Outbox::StatementsOf(LaneId lane) {
 
 Result<void> Outbox::Commit(const Batch& batch) {
   if (Result<void> open = EnsureOpen(); !open) return open;
-  bool with_rows = HasRows(batch);
-  if (with_rows && std::exchange(rows_are_there_, false)) with_rows = false;
+  const bool has_rows = HasRows(batch);
+  const bool with_rows = has_rows && !rows_are_there_;
   if (with_rows) {
     if (Result<void> room = CheckRoom(batch); !room) return room;
   }
   Result<void> result = TryCommit(batch, with_rows);
   if (!result && result.error().code == ErrorCode::kFull && !with_rows && ballast_.Drop()) result = TryCommit(batch, with_rows);
+  if (result && has_rows) rows_are_there_ = false;
   if (result) KeepHouse();
   return result;
 }
@@ -284,9 +286,7 @@ Result<void> Outbox::Commit(const Batch& batch) {
 Result<void> Outbox::TryCommit(const Batch& batch, bool with_rows) {
   if (!batch.settles.empty()) Failpoint("before_settle");
   Result<void> applied = Transact(with_rows, [&] { return Apply(batch, with_rows); });
-  if (applied || !with_rows || !rows_are_there_) return applied;
-  rows_are_there_ = false;
-  return {};
+  return with_rows && rows_are_there_ ? Result<void>() : applied;
 }
 
 Result<void> Outbox::Transact(bool has_rows, const std::function<Result<void>()>& apply) {

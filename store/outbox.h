@@ -128,7 +128,7 @@ class Outbox {
     bool has_rows;
   };
   std::optional<InDoubt> in_doubt_;
-  bool rows_are_there_ = false;  // The rows of the next batch that has any were in a commit that turned out to be there.
+  bool rows_are_there_ = false;  // The rows of the next batch that has any were in a commit that turned out to be there; until it is done.
   std::string buffer_;           // Metadata, reused from row to row.
 };
 

@@ -548,6 +548,28 @@ TEST_CASE_FIXTURE(Fixture, "outbox: while the disk fails nothing is said to be d
   }
 }
 
+TEST_CASE_FIXTURE(Fixture, "outbox: a disk that fails again while a commit of unknown outcome is found out jams nothing") {
+  for (int first = 0; first < 12; ++first) {
+    for (int second = 0; second < 8; ++second) {
+      std::filesystem::remove(dir.Path("outbox.db"));
+      std::filesystem::remove(dir.Path("outbox.db-wal"));
+      Outbox outbox = Open();
+      REQUIRE(outbox.Commit(Appending({MakeRow(1), MakeRow(2)})).has_value());
+      Batch batch = Appending({MakeRow(3), MakeRow(4)});
+      batch.settles.push_back({1, 1});
+      vfs.Fail(FaultVfs::Fault::kSyncFails, first, 3);
+      Result<void> done = outbox.Commit(batch);
+      vfs.Fail(FaultVfs::Fault::kWriteFails, second, 1);
+      if (!done) done = outbox.Commit(batch);
+      vfs.Heal();
+      for (int tries = 0; !done && tries < 5; ++tries) done = outbox.Commit(batch);
+      REQUIRE_MESSAGE(done.has_value(), first, " ", second, " ", (done ? "" : done.error().message));
+      CHECK(RowsOf(outbox).size() == 3);
+      CHECK(Count(outbox, "lane/1/in") == 4);
+    }
+  }
+}
+
 // A model of what the outbox promises: per lane an ordered map of rows, and sums.
 struct Model {
   std::map<Seq, std::string> rows;
