@@ -138,13 +138,16 @@ class PurgeTask : public LetterTask {
   std::uint64_t purged_ = 0;
 };
 
-/// Holds one lane after the other, so that its rows go out in order once all of its letters are back.
+/// Holds one lane after the other, so that its rows go out in order once all of its letters are back. What was never given to its sink
+/// stays: it has no place in its lane, and what it lacks a second try would lack too.
 class ReplayTask : public LetterTask {
  public:
   using LetterTask::LetterTask;
 
  private:
   void OnPage(LaneId lane, LetterPage page) override {
+    stay_ += std::erase_if(page.letters, [](const KeptLetter& kept) { return kept.letter.attempts == 0; });
+    if (page.letters.empty()) return Tell();
     if (!Hold(lane)) {
       return answer_.Fail("the letters of lane " + std::to_string(lane) + " have nowhere to go: the sink `" + LaneOf(desk_, lane).sink +
                           "` is not configured any more, or the daemon is stopping; export and purge them, or configure it again");
@@ -153,9 +156,10 @@ class ReplayTask : public LetterTask {
     desk_.committer.Replay({lane, SeqsOf(page)}, [this, letters](const Result<void>& result) {
       if (!result) return Fail(result.error());
       replayed_ += letters;
-      answer_.Send(Text({{"replayed", replayed_}}) + "\n");
+      Tell();
     });
   }
+  void Tell() { answer_.Send(Text({{"replayed", replayed_}, {"stay", stay_}}) + "\n"); }
   bool Hold(LaneId lane) {
     if (held_ == lane) return true;
     Leave();
@@ -169,6 +173,7 @@ class ReplayTask : public LetterTask {
 
   std::optional<LaneId> held_;
   std::uint64_t replayed_ = 0;
+  std::uint64_t stay_ = 0;
 };
 
 template <typename Task>

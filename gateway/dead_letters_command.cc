@@ -99,14 +99,18 @@ int Export(const Command& command, const std::string& socket) {
 // replay, purge: how many, while it goes on if a human looks, and at the end.
 int Change(const Command& command, const std::string& socket, const char* done) {
   std::uint64_t count = 0;
+  std::uint64_t stay = 0;
   const bool human = ::isatty(STDERR_FILENO) != 0;
   const int status = Ask(command, socket, [&](const Json& line) {
     count = line.value(done, count);
+    stay = line.value("stay", stay);
     if (human) std::fprintf(stderr, "\r%s %llu", done, static_cast<unsigned long long>(count));
     return true;
   });
   if (human && count > 0) std::fputc('\n', stderr);
   std::printf("%s %llu\n", done, static_cast<unsigned long long>(count));
+  if (stay > 0)
+    return Failed(std::to_string(stay) + " stay: they could never be sent (0 attempts); export them and publish their payloads again");
   const bool named = !command.dead_letters.ids.empty();
   return status == kExitOk && named && count == 0 ? Failed("there is no such dead letter") : status;
 }

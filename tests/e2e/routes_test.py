@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import unittest
 
+from control_test import Control
 from harness import Rig, Until
 from kafka_test import Cloud, PublishOne
 from oracle import FileReader
@@ -49,6 +50,8 @@ class Routes(unittest.TestCase):
             PublishOne(mosquitto.port, "plant/heat", Meter(5))
             Until(lambda: len({payload for _, payload, _ in Read(kafka, "e.heat")}) == 3, 30, "the events that fit are in Kafka")
             Until(lambda: 5 in copy.Numbers(), 30, "the last one is in the copy, too")
+            # A replay would send them to a destination, or under a key, that is only half of what the route says.
+            self.assertRegex(Control(sluice).Run("dead-letters", "replay", "--all", status=1), r"[2-9] stay")
             self.assertEqual(sluice.Stop(), 0)
 
             heat = ["kind", "heat", "site", "graz"]
