@@ -11,6 +11,7 @@ import unittest
 
 from harness import BUILD, Rig, Until
 from kafka_test import Cloud, PublishOne
+from oracle import Consumed
 from servers import MockKafka, Mosquitto, Sluice
 
 TOPIC = "order"
@@ -51,10 +52,8 @@ class Control:
 
 def Arrived(kafka):
     """ce_id -> size, of what an unrelated consumer reads."""
-    out = subprocess.run(["kcat", "-C", "-b", kafka.bootstrap, "-t", TOPIC, "-e", "-q", "-o", "beginning", "-f", "%S %h\n"],
-                         capture_output=True, check=True, timeout=60).stdout.decode()
     arrived = {}
-    for line in out.splitlines():
+    for line in Consumed(kafka, TOPIC, "-f", "%S %h\n").splitlines():
         size, headers = line.split(" ", 1)
         arrived[dict(header.split("=", 1) for header in headers.split(","))["ce_id"]] = int(size)
     return arrived

@@ -1,16 +1,14 @@
 """A real Apache Kafka that asks who we are and what we may do: what is right delivers; what is wrong loses nothing, says what to do, and goes
 on by itself once it is mended."""
 
-import contextlib
 import os
-import sqlite3
-import subprocess
 import unittest
 
 from harness import FreePort, Rig, Until
 from kafka_test import PublishOne, StartKafka
+from oracle import Consumed
 from scripted_broker import TestCa
-from servers import Mosquitto, Sluice
+from servers import Mosquitto, Query, Sluice
 
 PROPERTIES = """
 listeners=PLAINTEXT://127.0.0.1:{{port}},CONTROLLER://127.0.0.1:{{controller}},TLS://127.0.0.1:{tls},MTLS://127.0.0.1:{mtls},SASL://127.0.0.1:{sasl}
@@ -63,8 +61,7 @@ class SecureKafka:
         self.kafka.Admin(ACLS, "--add", "--allow-principal", f"User:{user}", "--operation", "Write", "--operation", "Describe", "--topic", topic)
 
     def Payloads(self, topic):
-        out = subprocess.run(["kcat", "-C", "-b", self.kafka.bootstrap, "-t", topic, "-e", "-q", "-o", "beginning"], capture_output=True, timeout=60)
-        return out.stdout.decode().splitlines()
+        return Consumed(self.kafka, topic).splitlines()
 
 
 def MakeSluice(rig, sinks):
@@ -75,8 +72,7 @@ def MakeSluice(rig, sinks):
 
 
 def DeadLetters(rig):
-    with contextlib.closing(sqlite3.connect(os.path.join(rig.directory, "outbox.db"))) as outbox:
-        return outbox.execute("SELECT count(*) FROM dead_letter").fetchone()[0]
+    return Query(rig, "SELECT count(*) FROM dead_letter")[0][0]
 
 
 class Security(unittest.TestCase):

@@ -1,15 +1,13 @@
 """Against a real Apache Kafka: the whole path, its death under load, and a record that it will never take."""
 
-import contextlib
 import json
 import os
-import sqlite3
 import subprocess
 import unittest
 
 from harness import Rig, Until
-from oracle import Publisher, Reader, UntilArrived
-from servers import MockKafka, Mosquitto, RealKafka, Sluice
+from oracle import Consumed, Publisher, Reader, UntilArrived
+from servers import MockKafka, Mosquitto, Query, RealKafka, Sluice
 
 
 def StartKafka(rig, *options):
@@ -54,8 +52,7 @@ class Real(unittest.TestCase):
             account.Check()
             self.assertEqual(sluice.Stop(), 0)
             # An unrelated consumer, as users write it.
-            out = subprocess.run(["kcat", "-C", "-b", kafka.bootstrap, "-t", "plant", "-e", "-q"], capture_output=True, check=True, timeout=60).stdout
-            self.assertGreaterEqual(len([json.loads(line) for line in out.splitlines()]), len(account.acked))
+            self.assertGreaterEqual(len([json.loads(line) for line in Consumed(kafka, "plant").splitlines()]), len(account.acked))
 
 
 class Order(unittest.TestCase):
@@ -71,19 +68,15 @@ class Order(unittest.TestCase):
             else:
                 PublishOne(mosquitto.port, "plant/small", b'{"n": %d}' % number)
         sluice.UntilLog("set aside", 60)
-        read = ["kcat", "-C", "-b", kafka.bootstrap, "-t", "order", "-e", "-q", "-o", "beginning"]
 
         def Numbers():
-            out = subprocess.run(read, capture_output=True, timeout=60).stdout
-            return [json.loads(line)["n"] for line in out.splitlines()]
+            return [json.loads(line)["n"] for line in Consumed(kafka, "order").splitlines()]
 
         Until(lambda: len(set(Numbers())) == 299, 60, "the others arrive")
         first = list(dict.fromkeys(Numbers()))
         self.assertEqual(first, [n for n in range(300) if n != 150])
         self.assertEqual(sluice.Stop(), 0)
-        with contextlib.closing(sqlite3.connect(os.path.join(rig.directory, "outbox.db"))) as outbox:
-            dead = outbox.execute("SELECT reason, length(payload) FROM dead_letter").fetchall()
-        self.assertEqual([size for _, size in dead], [2_000_000])
+        self.assertEqual(Query(rig, "SELECT length(payload) FROM dead_letter"), [(2_000_000,)])
 
     def test_a_record_too_large_for_the_client_library_is_set_aside_and_nothing_overtakes(self):
         with Rig() as rig:

@@ -2,17 +2,15 @@
 and the consumers that people write."""
 
 import base64
-import contextlib
 import json
 import os
-import sqlite3
 import sys
 import threading
 import unittest
 
 from harness import ROOT, RandomSeed, Rig, Until
 from oracle import Publisher, UntilArrived
-from servers import Kinesalite, Mosquitto, Proxy, Sluice
+from servers import Kinesalite, Mosquitto, Proxy, Query, Sluice
 
 sys.path.insert(0, os.path.join(ROOT, "tests", "kinesis"))
 from kinesis_peer import CONTAINER_TOKEN, Peer, PeerReader  # noqa: E402
@@ -209,8 +207,7 @@ class Scripted(unittest.TestCase):
                 first = list(dict.fromkeys(number for number in numbers if number % 20 == key))
                 self.assertEqual(first, [number for number in range(500) if number % 20 == key and number != 250])
             self.assertEqual(sluice.Stop(), 0)
-            with contextlib.closing(sqlite3.connect(os.path.join(rig.directory, "outbox.db"))) as outbox:
-                self.assertEqual(outbox.execute("SELECT count(*) FROM dead_letter").fetchone()[0], 1)
+            self.assertEqual(Query(rig, "SELECT count(*) FROM dead_letter"), [(1,)])
 
 
 if __name__ == "__main__":

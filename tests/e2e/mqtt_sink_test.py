@@ -1,21 +1,18 @@
 """From the fleet through Sluice to a second broker: outages, deaths, refusals, and a broker upstream that is away in every manner."""
 
-import contextlib
 import json
 import os
 import socket
-import sqlite3
 import struct
 import subprocess
 import time
 import unittest
 
-from gate_test import Proxy
 from harness import FreePort, RandomSeed, Rig, Until
 from mqtt_reader import MqttReader
 from oracle import FileReader, Publisher, UntilArrived
 from scripted_broker import PUBLISH, ScriptedBroker, TestCa
-from servers import Mosquitto, Sluice
+from servers import Mosquitto, Proxy, Query, Sluice
 
 COUNT = 60
 ALL = list(range(COUNT))
@@ -39,8 +36,7 @@ def PublishAll(mosquitto, lines, topic="plant/a"):
 
 
 def DeadLetters(rig):
-    with contextlib.closing(sqlite3.connect(os.path.join(rig.directory, "outbox.db"))) as outbox:
-        return [json.loads(payload)["n"] for payload, in outbox.execute("SELECT payload FROM dead_letter ORDER BY seq")]
+    return [json.loads(payload)["n"] for payload, in Query(rig, "SELECT payload FROM dead_letter ORDER BY seq")]
 
 
 class Delivery(unittest.TestCase):

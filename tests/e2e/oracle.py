@@ -105,6 +105,12 @@ class Publisher(threading.Thread):
         assert not self.is_alive(), "the publisher does not end"
 
 
+def Consumed(kafka, topic, *options):
+    """What a Kafka topic has at this moment, as kcat writes it; nothing while the broker is away."""
+    return subprocess.run(["kcat", "-C", "-b", kafka.bootstrap, "-t", topic, "-e", "-q", "-o", "beginning", *options], capture_output=True,
+                          timeout=60).stdout.decode()
+
+
 class Reader(threading.Thread):
     """Reads everything of a Kafka topic with kcat, an unrelated consumer, while it arrives."""
 

@@ -1,17 +1,15 @@
 """Routes at work: templates, headers, bare events, and what cannot go where its route sends it, across a death."""
 
-import contextlib
 import json
 import os
-import sqlite3
 import subprocess
 import unittest
 
 from control_test import Control
 from harness import Rig, Until
 from kafka_test import Cloud, PublishOne
-from oracle import FileReader
-from servers import Counters, MockKafka, Mosquitto, Sluice
+from oracle import Consumed, FileReader
+from servers import Counters, MockKafka, Mosquitto, Query, Sluice
 
 ROUTES = [{"name": "meters", "match": "plant/{kind}", "key": "{payload.meter.id}", "headers": {"site": "{label.site}", "kind": "{kind}"},
            "to": {"cloud": {"topic": "e.{kind}", "envelope": "none"}, "copy": {"key": "{topic}"}}}]
@@ -23,8 +21,8 @@ def Meter(number, meter="m-1"):
 
 def Read(kafka, topic):
     """[key, payload, headers] of each record."""
-    out = subprocess.run(["kcat", "-C", "-b", kafka.bootstrap, "-t", topic, "-e", "-q", "-o", "beginning", "-J"], capture_output=True, timeout=60).stdout
-    return [[record["key"], record["payload"], record.get("headers", [])] for record in map(json.loads, out.splitlines())]
+    records = map(json.loads, Consumed(kafka, topic, "-J").splitlines())
+    return [[record["key"], record["payload"], record.get("headers", [])] for record in records]
 
 
 class Routes(unittest.TestCase):
@@ -59,9 +57,8 @@ class Routes(unittest.TestCase):
             self.assertIn(["12.5", Meter(4, 12.50).decode(), heat], Read(kafka, "e.heat"))
             self.assertIn(["m-1", Meter(1).decode(), ["kind", "cold water", "site", "graz"]], Read(kafka, "e.cold_water"))
             self.assertEqual({record[5] for record in copy.Records()}, {"plant/heat", "plant/cold water", "plant/third"})
-            with contextlib.closing(sqlite3.connect(os.path.join(rig.directory, "outbox.db"))) as outbox:
-                dead = {json.loads(payload)["n"]: (lane, attempts, reason)
-                        for lane, attempts, reason, payload in outbox.execute("SELECT lane, attempts, reason, payload FROM dead_letter")}
+            dead = {json.loads(payload)["n"]: (lane, attempts, reason)
+                    for lane, attempts, reason, payload in Query(rig, "SELECT lane, attempts, reason, payload FROM dead_letter")}
             self.assertEqual(set(dead), {2, 3})
             self.assertEqual(dead[2], (1, 0, "no payload field `meter.id`"))
             self.assertEqual(dead[3][:2], (1, 0))

@@ -230,7 +230,12 @@ class Sluice:
         return self.process.Stop()
 
 
+def Query(rig, sql):
+    """Rows of an outbox whose daemon has ended."""
+    with contextlib.closing(sqlite3.connect(os.path.join(rig.directory, "outbox.db"))) as outbox:
+        return outbox.execute(sql).fetchall()
+
+
 def Counters(rig):
     """The ledger of an outbox whose daemon has ended."""
-    with contextlib.closing(sqlite3.connect(os.path.join(rig.directory, "outbox.db"))) as outbox:
-        return dict(outbox.execute("SELECT name, value FROM counter"))
+    return dict(Query(rig, "SELECT name, value FROM counter"))
