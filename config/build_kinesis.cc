@@ -6,6 +6,7 @@
 
 #include "config/build_source.h"
 #include "gateway/endpoint.h"
+#include "gateway/sink_rules.h"
 
 namespace sluice {
 namespace {
@@ -14,18 +15,14 @@ using std::chrono::hours;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr std::size_t kMaxStreamName = 128;
-
 bool IsRegion(std::string_view text) {
   const auto ok = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; };
   return !text.empty() && std::all_of(text.begin(), text.end(), ok);
 }
 
-bool IsStreamName(std::string_view text) {
-  const auto ok = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-';
-  };
-  return !text.empty() && text.size() <= kMaxStreamName && std::all_of(text.begin(), text.end(), ok);
+bool IsStreamName(const std::string& text) {
+  std::string fitted = text;
+  return FitDestination(SinkType::kKinesis, fitted).empty() && fitted == text;
 }
 
 std::string RegionalEndpoint(const std::string& region) {

@@ -1,10 +1,11 @@
 #include "config/build_mqtt_broker.h"
 
-#include <algorithm>
-#include <charconv>
+#include <optional>
 #include <string_view>
+#include <utility>
 
 #include "config/build_source.h"
+#include "gateway/host_port.h"
 
 namespace sluice {
 namespace {
@@ -20,25 +21,12 @@ bool ParseUrl(std::string_view url, MqttBrokerConfig& broker) {
   if (!tls && !url.starts_with("mqtt://")) return false;
   url.remove_prefix(tls ? 8 : 7);
   if (url.ends_with('/')) url.remove_suffix(1);
-  std::string_view port;
-  if (url.starts_with('[')) {
-    const std::size_t end = url.find(']');
-    if (end == std::string_view::npos) return false;
-    broker.host = url.substr(1, end - 1);
-    port = url.substr(end + 1);
-    if (!port.empty() && !port.starts_with(':')) return false;
-  } else {
-    const std::size_t colon = std::min(url.find(':'), url.size());
-    broker.host = url.substr(0, colon);
-    port = url.substr(colon);
-  }
-  if (broker.host.empty() || broker.host.find_first_of("/@ ") != std::string::npos) return false;
-  broker.port = tls ? kMqttsPort : kMqttPort;
+  std::optional<HostPort> where = HostPort::Parse(url);
+  if (!where || where->host.find_first_of("/@ ") != std::string::npos) return false;
+  broker.host = std::move(where->host);
+  broker.port = where->port != 0 ? where->port : tls ? kMqttsPort : kMqttPort;
   if (tls) broker.tls.emplace();
-  if (port.empty()) return true;
-  port.remove_prefix(1);
-  const auto parsed = std::from_chars(port.data(), port.data() + port.size(), broker.port);
-  return parsed.ec == std::errc() && parsed.ptr == port.data() + port.size() && broker.port != 0;
+  return true;
 }
 
 void ReadUrl(ObjectReader& reader, MqttBrokerConfig& broker) {

@@ -4,6 +4,8 @@
 #include <nlohmann/json.hpp>
 
 #include "config/quantities.h"
+#include "gateway/host_port.h"
+#include "gateway/json_text.h"
 #include "gateway/sink_rules.h"
 
 namespace sluice {
@@ -31,9 +33,8 @@ Json ShowTls(const TlsConfig& tls) {
 }
 
 void ShowBroker(const MqttBrokerConfig& broker, Json& json) {
-  const std::string host = broker.host.find(':') == std::string::npos ? broker.host : "[" + broker.host + "]";
   json["type"] = "mqtt";
-  json["url"] = (broker.tls ? "mqtts://" : "mqtt://") + host + ":" + std::to_string(broker.port);
+  json["url"] = (broker.tls ? "mqtts://" : "mqtt://") + HostInUrl(broker.host) + ":" + std::to_string(broker.port);
   if (broker.tls) json["tls"] = ShowTls(*broker.tls);
   json["client_id"] = broker.client_id;
   SetIfGiven(json, "username", broker.username);
@@ -194,7 +195,7 @@ std::string ShowConfig(const Config& config) {
   json["unrouted"] = config.unrouted.empty() ? Json("drop") : ShowTargets(config, config.unrouted);
   json["log"] = {{"level", kLevels[static_cast<std::size_t>(config.log.level)]},
                  {"format", config.log.format == LogFormat::kLogfmt ? "logfmt" : "json"}};
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return JsonText(json, 2) + "\n";
 }
 
 }  // namespace sluice

@@ -8,6 +8,8 @@
 #include <cstring>
 #include <utility>
 
+#include "gateway/host_port.h"
+
 namespace sluice {
 namespace {
 
@@ -116,9 +118,8 @@ void BrokerDialer::OnConnected() {
 }
 
 void BrokerDialer::AskProxy() {
-  const bool ipv6 = target_.host.find(':') != std::string::npos;
-  const std::string host = ipv6 ? "[" + target_.host + "]" : target_.host;
-  const std::string request = FormatConnectRequest({host + ":" + std::to_string(target_.port), proxy_.user, proxy_.password});
+  const std::string request =
+      FormatConnectRequest({HostInUrl(target_.host) + ":" + std::to_string(target_.port), proxy_.user, proxy_.password});
   if (socket_->Send(request.data(), request.size()) != static_cast<ssize_t>(request.size()))
     return Give("the proxy does not take a request");
   socket_->Watch(UV_READABLE, [this](int) { OnProxyAnswer(); });

@@ -5,8 +5,10 @@
 #include <strings.h>
 
 #include <charconv>
+#include <utility>
 
 #include "drivers/base64.h"
+#include "gateway/host_port.h"
 
 namespace sluice {
 namespace {
@@ -84,7 +86,8 @@ Result<int> ParseStatus(std::string_view head) {
 
 Result<ProxyUrl> ParseProxyUrl(std::string_view url) {
   constexpr std::string_view kScheme = "http://";
-  if (!url.starts_with(kScheme)) return Fail(ErrorCode::kInvalid, "a proxy is written http://[user:password@]host:port");
+  constexpr const char* kExpected = "a proxy is written http://[user:password@]host:port";
+  if (!url.starts_with(kScheme)) return Fail(ErrorCode::kInvalid, kExpected);
   url.remove_prefix(kScheme.size());
   if (url.ends_with('/')) url.remove_suffix(1);
   ProxyUrl result;
@@ -95,17 +98,10 @@ Result<ProxyUrl> ParseProxyUrl(std::string_view url) {
     if (colon != std::string_view::npos) result.password = credentials.substr(colon + 1);
     url.remove_prefix(at + 1);
   }
-  const std::size_t colon = url.rfind(':');
-  if (colon == std::string_view::npos) return Fail(ErrorCode::kInvalid, "a proxy needs a port: http://[user:password@]host:port");
-  const std::string_view port = url.substr(colon + 1);
-  const auto parsed = std::from_chars(port.data(), port.data() + port.size(), result.port);
-  if (parsed.ec != std::errc() || parsed.ptr != port.data() + port.size() || result.port == 0) {
-    return Fail(ErrorCode::kInvalid, "a proxy's port is a number from 1 to 65535");
-  }
-  std::string_view host = url.substr(0, colon);
-  if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
-  if (host.empty()) return Fail(ErrorCode::kInvalid, "a proxy needs a host: http://[user:password@]host:port");
-  result.host = host;
+  std::optional<HostPort> where = HostPort::Parse(url);
+  if (!where || where->port == 0) return Fail(ErrorCode::kInvalid, kExpected);
+  result.host = std::move(where->host);
+  result.port = where->port;
   return result;
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "gateway/host_port.h"
+
 namespace sluice {
 namespace {
 
@@ -19,8 +21,7 @@ mqtt::ssl_options TlsOptions(const TlsConfig& tls) {
 }  // namespace
 
 std::string PahoUri(const MqttBrokerConfig& config) {
-  const std::string host = config.host.find(':') == std::string::npos ? config.host : "[" + config.host + "]";
-  return (config.tls ? "ssl://" : "tcp://") + host + ":" + std::to_string(config.port);
+  return (config.tls ? "ssl://" : "tcp://") + HostInUrl(config.host) + ":" + std::to_string(config.port);
 }
 
 int PahoVersion(const MqttBrokerConfig& config) {

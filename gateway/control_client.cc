@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "gateway/control_address.h"
+#include "gateway/json_text.h"
 
 namespace sluice {
 namespace {
@@ -74,7 +75,7 @@ Result<void> AskDaemon(const std::string& path, const Json& request, const std::
                 "no daemon answers on " + path + " (" + std::strerror(errno) +
                     "); is it running (systemctl status sluice), as which user, and with this configuration (-c)?");
   }
-  connection.Send(request.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+  connection.Send(JsonText(request) + "\n");
   for (std::string text; connection.ReadLine(text);) {
     const Json line = Json::parse(text, nullptr, false);
     if (!line.is_object()) return Fail(ErrorCode::kUnavailable, "the daemon's answer is not understood");

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "gateway/control_address.h"
+#include "gateway/json_text.h"
 
 namespace sluice {
 namespace {
@@ -20,7 +21,7 @@ using Json = nlohmann::json;
 constexpr int kBacklog = 16;
 
 std::string Line(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  return JsonText(json) + "\n";
 }
 
 Error ErrnoError(const std::string& what) {

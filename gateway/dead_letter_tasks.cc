@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "gateway/json_text.h"
 #include "gateway/letter_selection.h"
 
 namespace sluice {
@@ -12,8 +13,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string Text(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+std::string Line(const Json& json) {
+  return JsonText(json) + "\n";
 }
 
 const LaneState& LaneOf(const LetterDesk& desk, LaneId id) {
@@ -47,7 +48,7 @@ std::string WholeLetter(const LetterDesk& desk, const KeptLetter& kept) {
   json["retained"] = event.retained;
   json["properties"] = Json::array();
   for (const Property& property : event.properties) json["properties"].push_back({{"name", property.name}, {"value", property.value}});
-  std::string text = Text(json);
+  std::string text = JsonText(json);
   text.pop_back();
   return text + ",\"cloudevent\":" + desk.event_json(kept.row) + "}";
 }
@@ -105,7 +106,7 @@ class ListTask : public LetterTask {
  private:
   void OnPage(LaneId, LetterPage page) override {
     std::string lines;
-    for (const KeptLetter& kept : page.letters) lines += Text(LetterJson(desk_, kept)) + "\n";
+    for (const KeptLetter& kept : page.letters) lines += Line(LetterJson(desk_, kept));
     answer_.Send(std::move(lines));
   }
 };
@@ -131,7 +132,7 @@ class PurgeTask : public LetterTask {
     desk_.store.PurgeLetters(lane, SeqsOf(page), [this](const Result<std::uint64_t>& purged) {
       if (!purged) return Fail(purged.error());
       purged_ += *purged;
-      answer_.Send(Text({{"purged", purged_}}) + "\n");
+      answer_.Send(Line({{"purged", purged_}}));
     });
   }
 
@@ -159,7 +160,7 @@ class ReplayTask : public LetterTask {
       Tell();
     });
   }
-  void Tell() { answer_.Send(Text({{"replayed", replayed_}, {"stay", stay_}}) + "\n"); }
+  void Tell() { answer_.Send(Line({{"replayed", replayed_}, {"stay", stay_}})); }
   bool Hold(LaneId lane) {
     if (held_ == lane) return true;
     Leave();

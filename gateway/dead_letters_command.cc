@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "gateway/control_client.h"
+#include "gateway/json_text.h"
 
 namespace sluice {
 namespace {
@@ -26,7 +27,7 @@ std::string Cell(const Json& line, const char* name) {
 }
 
 std::string Line(const Json& json, int indent = -1) {
-  return json.dump(indent, ' ', false, Json::error_handler_t::replace) + "\n";
+  return JsonText(json, indent) + "\n";
 }
 
 Json RequestOf(const DeadLettersCommand& command) {

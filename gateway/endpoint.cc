@@ -1,20 +1,14 @@
 #include "gateway/endpoint.h"
 
 #include <algorithm>
-#include <charconv>
+#include <optional>
+
+#include "gateway/host_port.h"
 
 namespace sluice {
 namespace {
 
 constexpr const char* kExpected = "an address is written https://host[:port]";
-
-// ":8080", or nothing; false if it is something else. `port` stays 0 if there is none.
-bool ParsePort(std::string_view text, std::uint16_t& port) {
-  if (text.empty()) return true;
-  if (text.front() != ':') return false;
-  const auto parsed = std::from_chars(text.data() + 1, text.data() + text.size(), port);
-  return parsed.ec == std::errc() && parsed.ptr == text.data() + text.size() && port != 0;
-}
 
 bool IsHostCharacter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_';
@@ -38,18 +32,15 @@ Result<Endpoint> Endpoint::Parse(std::string_view url) {
   const std::size_t slash = std::min(url.find('/'), url.size());
   endpoint.path = url.substr(slash);
   if (endpoint.path.find_first_of("?# \t\r\n") != std::string::npos) return Fail(ErrorCode::kInvalid, kExpected);
-  const std::string_view authority = url.substr(0, slash);
-  const bool ipv6 = authority.starts_with('[');
-  const std::size_t end = ipv6 ? authority.find(']') : std::min(authority.find(':'), authority.size());
-  if (end == std::string_view::npos) return Fail(ErrorCode::kInvalid, kExpected);
-  endpoint.host = authority.substr(ipv6 ? 1 : 0, end - (ipv6 ? 1 : 0));
-  std::uint16_t port = 0;
-  const bool known = std::all_of(endpoint.host.begin(), endpoint.host.end(), ipv6 ? IsIpv6Character : IsHostCharacter);
-  if (endpoint.host.empty() || !known || !ParsePort(authority.substr(end + (ipv6 ? 1 : 0)), port)) {
+  const std::optional<HostPort> where = HostPort::Parse(url.substr(0, slash));
+  if (!where) return Fail(ErrorCode::kInvalid, kExpected);
+  endpoint.host = where->host;
+  if (!std::all_of(endpoint.host.begin(), endpoint.host.end(), where->IsIpv6() ? IsIpv6Character : IsHostCharacter)) {
     return Fail(ErrorCode::kInvalid, kExpected);
   }
-  endpoint.authority = ipv6 ? "[" + endpoint.host + "]" : endpoint.host;
-  if (port != 0 && port != (endpoint.tls ? 443 : 80)) endpoint.authority += ":" + std::to_string(port);
+  endpoint.authority = HostInUrl(endpoint.host);
+  const int usual = endpoint.tls ? 443 : 80;
+  if (where->port != 0 && where->port != usual) endpoint.authority += ":" + std::to_string(where->port);
   return endpoint;
 }
 

@@ -3,6 +3,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "gateway/json_text.h"
+
 namespace sluice {
 namespace {
 
@@ -21,7 +23,7 @@ class StatusTask : public ControlTask {
     if (!counters) return answer_.Fail("the outbox cannot be read: " + counters.error().message);
     StatusFacts facts = facts_();
     facts.counters = std::move(*counters);
-    answer_.Send(StatusDocument(facts).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+    answer_.Send(JsonText(StatusDocument(facts)) + "\n");
   }
 
   EventStore& store_;

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include "gateway/host_port.h"
+
 namespace sluice {
 namespace {
 
@@ -27,6 +29,17 @@ TEST_CASE("endpoint: an address is taken apart, and the port is told only where 
     CHECK(endpoint->host == good.host);
     CHECK(endpoint->Url() == good.again);
     CHECK_MESSAGE(endpoint->IsLoopback() == good.loopback, good.url);
+  }
+}
+
+TEST_CASE("host and port: brackets are for IPv6 addresses, and for all of them") {
+  for (const char* good : {"h", "h:1", "h:65535", "[::1]", "[::1]:8883"}) {
+    const std::optional<HostPort> where = HostPort::Parse(good);
+    REQUIRE_MESSAGE(where, good);
+    CHECK(HostInUrl(where->host) + (where->port != 0 ? ":" + std::to_string(where->port) : "") == good);
+  }
+  for (const char* bad : {"", ":1", "h:", "h:0", "h:65536", "h:1x", "::1", "::1:80", "[h]", "[]", "[::1", "[::1]1"}) {
+    CHECK_MESSAGE(!HostPort::Parse(bad), bad);
   }
 }
 

@@ -48,7 +48,7 @@ const std::set<std::string> kBase = {"gateway/event", "gateway/result", "gateway
 const std::set<std::string> kPure = {"gateway/topic",      "gateway/template",         "gateway/router",      "gateway/backoff",
                                      "gateway/settlement", "gateway/explain",          "gateway/lane_buffer", "gateway/cloud_event",
                                      "gateway/sink_rules", "gateway/target_templates", "gateway/event_names", "gateway/payload_fields",
-                                     "gateway/endpoint",   "gateway/bisection"};
+                                     "gateway/endpoint",   "gateway/host_port",        "gateway/bisection"};
 
 TEST_CASE("layers: the base includes nothing but itself and the standard library") {
   for (const Source& source : AllSources()) {
