@@ -8,6 +8,8 @@
 #include <random>
 #include <thread>
 
+#include "tests/run_until.h"
+
 namespace sluice {
 namespace {
 
@@ -74,13 +76,7 @@ struct Fixture {
   }
   template <typename Condition>
   void RunUntil(Condition condition) {
-    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-    const auto tick = loop.NewTimer([] {});
-    while (!condition()) {
-      REQUIRE_MESSAGE(std::chrono::steady_clock::now() < end, "not within 20 s");
-      tick->Start(milliseconds(10));
-      uv_run(loop.uv(), UV_RUN_ONCE);
-    }
+    sluice::RunUntil(loop, condition);
   }
 };
 
