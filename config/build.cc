@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "config/build_classes.h"
 #include "config/build_sink.h"
 #include "config/build_source.h"
 #include "config/build_targets.h"
@@ -80,6 +81,12 @@ void TellMqttTargets(ObjectReader& reader, const char* key, const std::vector<Ta
 
 void CheckRoute(ObjectReader& route, const Config& config, const RouteConfig& result) {
   if (!CheckTargets(route, "to", config, result)) return;
+  const auto has_name = [&](const ClassConfig& c) { return c.name == result.lane_class; };
+  if (!result.lane_class.empty() && std::none_of(config.classes.begin(), config.classes.end(), has_name)) {
+    std::vector<std::string> names;
+    for (const ClassConfig& one : config.classes) names.push_back(one.name);
+    return route.Complain("class", "there is no class `" + result.lane_class + "`." + Suggestion(result.lane_class, names));
+  }
   Config one = config;
   one.routes = {result};
   Result<Router> router = Router::Create(one);
@@ -98,6 +105,8 @@ void ReadRoute(const JsonNode& node, const std::string& pointer, Config& config,
   route.Strings("match", result.match);
   route.Strings("except", result.except);
   route.String("key", result.key);
+  route.String("class", result.lane_class);
+  ReadTtl(route, result.ttl);
   route.Bool("continue", result.continue_after);
   ReadTargetDefaults(route, result);
   ReadTargets(route, "to", config, result.to);
@@ -136,6 +145,7 @@ Config BuildConfig(const JsonNode& node, Findings& findings) {
   root.Each("sources", [&](const JsonMember& member, const std::string& pointer) {
     config.sources.push_back(BuildSource(member, pointer, config.gateway, findings));
   });
+  ReadClasses(root, config.classes);
   root.Each("sinks", [&](const JsonMember& member, const std::string& pointer) {
     config.sinks.push_back(BuildSink(member, pointer, config.gateway, findings));
   });

@@ -92,6 +92,16 @@ void ReadMaxDestinations(ObjectReader& reader, SinkConfig& sink) {
   sink.max_destinations = static_cast<std::size_t>(max);
 }
 
+// What is uploaded at most.
+void ReadLimit(ObjectReader& reader, UploadLimit& limit) {
+  reader.Object("limit", [&](ObjectReader& object) {
+    std::int64_t events = limit.events_per_s;
+    object.Integer("events_per_s", 1, 10'000'000, events);
+    limit.events_per_s = static_cast<std::uint32_t>(events);
+    object.BytesOf("bytes_per_s", 64, Bytes{1} << 40, limit.bytes_per_s);
+  });
+}
+
 }  // namespace
 
 SinkConfig BuildSink(const JsonMember& member, const std::string& pointer, const GatewayConfig& gateway, Findings& findings) {
@@ -104,6 +114,7 @@ SinkConfig BuildSink(const JsonMember& member, const std::string& pointer, const
   reader.Require("type", "\"kafka\", \"kinesis\", \"mqtt\" or \"file\"");
   reader.Word("type", {"kafka", "file", "kinesis", "mqtt"}, type);
   sink.type = static_cast<SinkType>(type);
+  ReadLimit(reader, sink.limit);
   reader.DurationOf("retry_min", milliseconds(1), hours(1), sink.retry_min);
   reader.DurationOf("retry_max", milliseconds(1), hours(24), sink.retry_max);
   if (sink.retry_max < sink.retry_min) reader.Complain("retry_max", "retry_max is less than retry_min");

@@ -16,6 +16,11 @@ namespace sluice {
 using Duration = std::chrono::milliseconds;
 using Bytes = std::uint64_t;
 
+/// The class of routes that name none.
+inline constexpr const char* kDefaultClass = "normal";
+/// The class whose events do not wait for others to be committed with.
+inline constexpr const char* kUrgentClass = "alert";
+
 struct GatewayConfig {
   std::string id;        ///< Default: the host name.
   std::string hostname;  ///< Not from the configuration.
@@ -85,6 +90,26 @@ struct ControlConfig {
   std::string socket;  ///< Default: control.sock beside the outbox.
 };
 
+/// What becomes of a class's events when the outbox is at its bound.
+enum class OnFull {
+  kKeep,        ///< They stay; if nothing else can go, the sources pause.
+  kDropOldest,  ///< The oldest go, and a gap record says which.
+};
+
+/// A class of events: one lane for each sink that its routes lead to. In the order of the configuration, the first leaves first.
+struct ClassConfig {
+  std::string name;
+  OnFull on_full = OnFull::kDropOldest;
+  double weight = 1;            ///< Its share of each sink's upload while other classes wait too, in proportion to theirs.
+  std::optional<Duration> ttl;  ///< Of its events, unless their route says otherwise; counts while the box runs.
+};
+
+/// Bounds on what is uploaded; 0 is none.
+struct UploadLimit {
+  std::uint32_t events_per_s = 0;
+  Bytes bytes_per_s = 0;
+};
+
 enum class SinkType { kKafka, kFile, kKinesis, kMqtt };
 
 struct KafkaSinkConfig {
@@ -148,6 +173,7 @@ struct SinkConfig {
   FileSinkConfig file;        ///< When type is kFile.
   KinesisSinkConfig kinesis;  ///< When type is kKinesis.
   MqttSinkConfig mqtt;        ///< When type is kMqtt.
+  UploadLimit limit;
   Duration retry_min = std::chrono::milliseconds(250);
   Duration retry_max = std::chrono::seconds(30);
   std::size_t max_destinations = 1000;  ///< That templates may come to. Not for a file.
@@ -176,6 +202,8 @@ struct RouteConfig {
   std::vector<std::string> except;  ///< MQTT filters: what one of them matches is not for this route.
   std::string key;                  ///< Template; empty: the MQTT topic.
   std::vector<RouteTarget> to;
+  std::string lane_class = "";  ///< JSON: "class". Empty: kDefaultClass, or the last class if there is none of that name.
+  std::optional<Duration> ttl = std::nullopt;
   bool continue_after = false;                      ///< JSON: "continue".
   std::map<std::string, std::string> headers = {};  ///< Templates by name, for the targets that have headers.
   Envelope envelope = Envelope::kCloudEvents;       ///< For the targets that have a choice.
@@ -194,6 +222,8 @@ struct Config {
   std::vector<MqttSourceConfig> sources;
   OutboxConfig outbox;
   ControlConfig control;
+  std::vector<ClassConfig> classes = {
+      {kUrgentClass, OnFull::kKeep, 8, {}}, {kDefaultClass, OnFull::kDropOldest, 3, {}}, {"bulk", OnFull::kDropOldest, 1, {}}};
   std::vector<SinkConfig> sinks;
   std::vector<RouteConfig> routes;
   std::vector<RouteTarget> unrouted;  ///< Where events go that no route matches; empty: they are dropped and counted.

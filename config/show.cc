@@ -137,6 +137,8 @@ Json ShowByType(const SinkConfig& sink) {
 
 Json ShowSink(const SinkConfig& sink) {
   Json json = ShowByType(sink);
+  if (sink.limit.events_per_s > 0) json["limit"]["events_per_s"] = sink.limit.events_per_s;
+  if (sink.limit.bytes_per_s > 0) json["limit"]["bytes_per_s"] = FormatBytes(sink.limit.bytes_per_s);
   json["retry_min"] = FormatDuration(sink.retry_min);
   json["retry_max"] = FormatDuration(sink.retry_max);
   if (RulesOf(sink.type).max_destination > 0) json["max_destinations"] = sink.max_destinations;
@@ -170,7 +172,25 @@ Json ShowRoute(const Config& config, const RouteConfig& route) {
   if (!route.headers.empty()) json["headers"] = route.headers;
   json["envelope"] = ShowEnvelope(route.envelope);
   json["to"] = ShowTargets(config, route.to);
+  SetIfGiven(json, "class", route.lane_class);
+  if (route.ttl) json["ttl"] = FormatDuration(*route.ttl);
   json["continue"] = route.continue_after;
+  return json;
+}
+
+// Shares are shown as they were given or came out, rounded: what is printed reads back as much the same.
+Json ShowClasses(const std::vector<ClassConfig>& classes) {
+  double all = 0;
+  for (const ClassConfig& one : classes) all += one.weight;
+  Json json = Json::array();
+  for (const ClassConfig& one : classes) {
+    Json item;
+    item["name"] = one.name;
+    item["on_full"] = one.on_full == OnFull::kKeep ? "keep" : "drop_oldest";
+    if (classes.size() > 1) item["share"] = std::to_string(std::max(1, static_cast<int>(100 * one.weight / all))) + "%";
+    if (one.ttl) item["ttl"] = FormatDuration(*one.ttl);
+    json.push_back(std::move(item));
+  }
   return json;
 }
 
@@ -190,6 +210,7 @@ std::string ShowConfig(const Config& config) {
                      {{"max_bytes", FormatBytes(config.outbox.dead_letters.max_bytes)},
                       {"max_age", FormatDuration(config.outbox.dead_letters.max_age)}}}};
   json["control"]["socket"] = config.control.socket;
+  json["classes"] = ShowClasses(config.classes);
   for (const SinkConfig& sink : config.sinks) json["sinks"][sink.name] = ShowSink(sink);
   for (const RouteConfig& route : config.routes) json["routes"].push_back(ShowRoute(config, route));
   json["unrouted"] = config.unrouted.empty() ? Json("drop") : ShowTargets(config, config.unrouted);

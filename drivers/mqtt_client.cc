@@ -66,6 +66,8 @@ Event MakeEvent(const MqttSourceConfig& config, const mqtt::message& message) {
   event.duplicate = message.is_duplicate();
   if (message.get_payload_ref() && message.get_payload_ref().size() > config.max_payload) {
     event.refusal = Refusal::kTooLarge;
+  } else if (IsOwnTopic(event.topic)) {
+    event.refusal = Refusal::kReserved;
   } else if (IsSkipped(config, message)) {
     event.refusal = Refusal::kRetained;
   } else if (message.get_payload_ref()) {

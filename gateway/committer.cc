@@ -6,6 +6,7 @@
 
 #include "gateway/failpoint.h"
 #include "gateway/log.h"
+#include "gateway/own_event.h"
 
 namespace sluice {
 namespace {
@@ -15,14 +16,25 @@ constexpr std::uint64_t kSettleRows = 5'000;
 constexpr std::chrono::milliseconds kRetryDelay{500};
 
 bool HasSettling(const Batch& batch) {
-  return !batch.settles.empty() || !batch.dead_letters.empty();
+  return !batch.settles.empty() || !batch.dead_letters.empty() || !batch.drops.empty();
 }
 
 void MoveSettling(Batch& from, Batch& to) {
   std::move(from.settles.begin(), from.settles.end(), std::back_inserter(to.settles));
   std::move(from.dead_letters.begin(), from.dead_letters.end(), std::back_inserter(to.dead_letters));
+  std::move(from.drops.begin(), from.drops.end(), std::back_inserter(to.drops));
   from.settles.clear();
   from.dead_letters.clear();
+  from.drops.clear();
+}
+
+Bytes BytesOf(const Batch& batch) {
+  Bytes bytes = 0;
+  for (const LaneAppend& append : batch.appends) {
+    for (const Row& row : append.rows) bytes += Footprint(row);
+  }
+  for (const Misfit& misfit : batch.misfits) bytes += Footprint(misfit.row);
+  return bytes;
 }
 
 // A header takes the place of the publisher's properties of its name.
@@ -43,27 +55,30 @@ SourceCount& CountOf(Batch& batch, const std::string& source) {
 
 }  // namespace
 
-Committer::Committer(std::chrono::milliseconds commit_every, Seq last_seq, const Router& router, Destinations& destinations, Inbox& inbox,
-                     EventStore& store, Clock& clock, Hooks hooks)
-    : commit_every_(commit_every),
-      router_(router),
-      destinations_(destinations),
-      inbox_(inbox),
-      store_(store),
+Committer::Committer(const Options& options, const Surroundings& surroundings, Hooks hooks)
+    : options_(options),
+      surroundings_(surroundings),
       hooks_(std::move(hooks)),
-      last_seq_(last_seq),
-      commit_timer_(clock.NewTimer([this] {
+      last_seq_(options.last_seq),
+      commit_timer_(surroundings.clock.NewTimer([this] {
         events_due_ = true;
         CommitIfDue();
       })),
-      settle_timer_(clock.NewTimer([this] {
+      settle_timer_(surroundings.clock.NewTimer([this] {
         settle_due_ = true;
         CommitIfDue();
       })),
-      retry_timer_(clock.NewTimer([this] { CommitIfDue(); })) {}
+      retry_timer_(surroundings.clock.NewTimer([this] { CommitIfDue(); })),
+      drop_bytes_(options.drop_bytes) {}
 
 void Committer::OnInbox() {
   Failpoint("after_receive");
+  CommitIfDue();
+}
+
+void Committer::Publish(Event event, std::vector<Gap> gaps) {
+  gaps_under_way_ += gaps.size();
+  own_.push_back({std::move(event), std::move(gaps)});
   CommitIfDue();
 }
 
@@ -77,30 +92,65 @@ void Committer::OnSettled() {
 
 void Committer::CommitIfDue() {
   if (in_flight_ || retry_timer_->IsActive()) return;
-  const bool waiting = !inbox_.IsEmpty() && !blocked_;
-  const bool now = commit_every_.count() == 0 || flushed_ || inbox_.IsCutDue() || events_due_;
+  const Inbox& inbox = surroundings_.inbox;
+  const bool waiting = (!inbox.IsEmpty() || !own_.empty()) && !blocked_;
+  const bool now = options_.commit_every.count() == 0 || flushed_ || inbox.IsCutDue() || events_due_;
   if (blocked_ || settle_due_ || (waiting && now) || !replays_.empty() || flushed_) return Commit();
-  if (waiting && !commit_timer_->IsActive()) commit_timer_->Start(commit_every_);
+  if (waiting && !commit_timer_->IsActive()) commit_timer_->Start(options_.commit_every);
 }
 
 void Committer::Commit() {
-  Transaction next;
-  TakeSettled(next.batch);
-  // On a full disk rows wait until settling, alone, has gone through.
-  const bool settle_first = blocked_ && failing_ == ErrorCode::kFull && HasSettling(next.batch);
-  if (!settle_first) {
-    Batch settling = std::move(next.batch);
+  reading_ = surroundings_.wall_clock.Read();
+  running_ = surroundings_.running_clock.Advance(reading_);
+  Transaction next = MakeRoom();
+  if (!HasSettling(next.batch)) {
+    Batch settling;
+    TakeSettled(settling);
     next = blocked_ ? std::move(*blocked_) : Gather();
     blocked_.reset();
     MoveSettling(settling, next.batch);
   }
   TakeReplay(next.batch);
-  if (next.outcomes.empty() && !HasSettling(next.batch) && next.batch.replays.empty()) return FinishFlush();
+  const bool has_rows = !next.outcomes.empty() || !next.batch.sources.empty();
+  if (!has_rows && !HasSettling(next.batch) && next.batch.replays.empty()) return FinishFlush();
   next.batch.last_seq = last_seq_;
+  next.batch.clock = {running_, reading_};
   in_flight_ = true;
-  store_.Commit(std::move(next.batch), [this, outcomes = std::move(next.outcomes)](const Result<void>& result, Batch batch) mutable {
-    OnCommitted(result, {std::move(batch), std::move(outcomes)});
-  });
+  surroundings_.store.Commit(std::move(next.batch),
+                             [this, outcomes = std::move(next.outcomes)](const Result<void>& result, Batch batch) mutable {
+                               OnCommitted(result, {std::move(batch), std::move(outcomes)});
+                             });
+}
+
+// When rows were refused for want of room: what is settled, and what is given up, without them. Nothing if it was tried just now.
+Committer::Transaction Committer::MakeRoom() {
+  Transaction transaction;
+  if (!blocked_ || failing_ != ErrorCode::kFull || std::exchange(room_was_made_, false)) return transaction;
+  TakeSettled(transaction.batch);
+  PlanDrops(transaction.batch);
+  return transaction;
+}
+
+void Committer::PlanDrops(Batch& batch) {
+  Bytes wanted = std::max(drop_bytes_, 2 * BytesOf(blocked_->batch));
+  while (wanted > 0) {
+    LaneSlot* victim = NextVictim();
+    if (victim == nullptr) return;
+    const Bytes bytes = std::min<Bytes>(wanted, victim->forwarder->DroppableBytes());
+    batch.drops.push_back(victim->forwarder->BeginDrop(bytes));
+    wanted -= bytes;
+  }
+}
+
+LaneSlot* Committer::NextVictim() {
+  LaneSlot* victim = nullptr;
+  for (LaneSlot& lane : lanes_) {
+    if (lane.forwarder->DroppableBytes() == 0) continue;
+    const bool better = victim == nullptr || lane.lane_class > victim->lane_class ||
+                        (lane.lane_class == victim->lane_class && lane.forwarder->DroppableBytes() > victim->forwarder->DroppableBytes());
+    if (better) victim = &lane;
+  }
+  return victim;
 }
 
 void Committer::TakeSettled(Batch& batch) {
@@ -125,22 +175,22 @@ std::function<void()> Committer::EndReplay(const Result<void>& result, Batch& ba
   if (!tried || (!result && result.error().code != ErrorCode::kFull)) return nullptr;
   WaitingReplay ended = std::move(replays_.front());
   replays_.pop_front();
-  if (result) ForwarderOf(ended.replay.lane)->OnReplayed(ended.replay.seqs);
+  if (result) FindLane(ended.replay.lane)->forwarder->OnReplayed(ended.replay.seqs);
   return [result, done = std::move(ended.done)] { done(result); };
 }
 
-Forwarder* Committer::ForwarderOf(LaneId lane) const {
-  auto it = std::find_if(lanes_.begin(), lanes_.end(), [&](const LaneSlot& slot) { return slot.id == lane; });
-  return it == lanes_.end() ? nullptr : it->forwarder;
+const LaneSlot* Committer::FindLane(LaneId id) const {
+  auto it = std::find_if(lanes_.begin(), lanes_.end(), [&](const LaneSlot& slot) { return slot.id == id; });
+  return it == lanes_.end() ? nullptr : &*it;
 }
 
 bool Committer::Hold(LaneId lane) {
-  Forwarder* forwarder = ForwarderOf(lane);
-  return forwarder != nullptr && forwarder->Hold();
+  const LaneSlot* slot = FindLane(lane);
+  return slot != nullptr && slot->forwarder->Hold();
 }
 
 void Committer::Release(LaneId lane) {
-  ForwarderOf(lane)->Release();
+  FindLane(lane)->forwarder->Release();
 }
 
 void Committer::Replay(LaneReplay replay, std::function<void(Result<void>)> done) {
@@ -152,12 +202,12 @@ Committer::Transaction Committer::Gather() {
   events_due_ = false;
   commit_timer_->Stop();
   Transaction transaction;
-  if (inbox_.IsEmpty()) return transaction;
+  if (surroundings_.inbox.IsEmpty() && own_.empty()) return transaction;
   hooks_.on_cut();
-  std::vector<Handed> taken = inbox_.Take();
   transaction.batch.appends.resize(lanes_.size());
   for (std::size_t i = 0; i < lanes_.size(); ++i) transaction.batch.appends[i].lane = lanes_[i].id;
-  for (Handed& handed : taken) Add(transaction, std::move(handed));
+  for (Handed& handed : surroundings_.inbox.Take(options_.batch_bytes)) Add(transaction, std::move(handed));
+  AddOwn(transaction.batch);
   for (const SourceCount& count : transaction.batch.sources) {
     if (count.too_large == 0) continue;
     Log(LogLevel::kWarning, "gateway", "messages larger than max_payload refused",
@@ -168,7 +218,23 @@ Committer::Transaction Committer::Gather() {
         {{"events", std::to_string(misfits.size())}, {"topic", misfits[0].row.event.topic}, {"reason", misfits[0].reason}});
   }
   std::erase_if(transaction.batch.appends, [](const LaneAppend& append) { return append.rows.empty(); });
+  transaction.batch.reserved = MayUseReserve(transaction);
   return transaction;
+}
+
+// The gateway's own events, and those of classes that are kept.
+bool Committer::MayUseReserve(const Transaction& transaction) {
+  const Batch& batch = transaction.batch;
+  if (transaction.outcomes.empty()) return true;
+  return batch.misfits.empty() && std::all_of(batch.appends.begin(), batch.appends.end(),
+                                              [&](const LaneAppend& append) { return FindLane(append.lane)->on_full == OnFull::kKeep; });
+}
+
+void Committer::AddOwn(Batch& batch) {
+  for (Own& own : std::exchange(own_, {})) {
+    Count(batch, kOwnSource, std::move(own.event));
+    std::move(own.gaps.begin(), own.gaps.end(), std::back_inserter(batch.told_gaps));
+  }
 }
 
 void Committer::Add(Transaction& transaction, Handed handed) {
@@ -176,91 +242,117 @@ void Committer::Add(Transaction& transaction, Handed handed) {
   if (outcomes.empty() || outcomes.back().connection != handed.connection) outcomes.push_back({handed.connection, 0, 0});
   ++outcomes.back().events;
   outcomes.back().bytes += handed.bytes;
-
-  SourceCount& count = CountOf(transaction.batch, *handed.source);
-  ++count.received;
-  if (handed.event.qos == 0) ++count.unprotected;
-  if (handed.event.duplicate) ++count.redelivered;
-  if (handed.event.refusal != Refusal::kNone) {
-    ++(handed.event.refusal == Refusal::kTooLarge ? count.too_large : count.retained);
-    return;
-  }
-  routed_.clear();
-  router_.Route(handed.event, *handed.source, routed_);
-  ++(routed_.empty() ? count.unrouted : count.routed);
-  if (!routed_.empty()) AddRows(transaction.batch, std::move(handed));
+  Count(transaction.batch, *handed.source, std::move(handed.event));
 }
 
-void Committer::AddRows(Batch& batch, Handed handed) {
+void Committer::Count(Batch& batch, const std::string& source, Event event) {
+  SourceCount& count = CountOf(batch, source);
+  ++count.received;
+  if (event.qos == 0) ++count.unprotected;
+  if (event.duplicate) ++count.redelivered;
+  switch (event.refusal) {
+    case Refusal::kNone:
+      break;
+    case Refusal::kTooLarge:
+      ++count.too_large;
+      return;
+    case Refusal::kRetained:
+      ++count.retained;
+      return;
+    case Refusal::kReserved:
+      ++count.reserved;
+      return;
+  }
+  routed_.clear();
+  surroundings_.router.Route(event, source, routed_);
+  ++(routed_.empty() ? count.unrouted : count.routed);
+  if (!routed_.empty()) AddRows(batch, source, std::move(event));
+}
+
+void Committer::AddRows(Batch& batch, const std::string& source, Event event) {
   ++last_seq_;
+  const std::optional<BootTime> unsynchronized = BootTimeOf(event.received, reading_);
   for (std::size_t i = 0; i < routed_.size(); ++i) {
     const bool last = i + 1 == routed_.size();
     Routed& routed = routed_[i];
     CheckDestination(routed);
     Row& row = AddRow(batch, routed);
     row.seq = last_seq_;
-    row.source = *handed.source;
+    row.source = source;
     row.destination = std::move(routed.destination);
     row.key = std::move(routed.key);
+    if (routed.ttl) row.deadline = running_ + *routed.ttl;
+    row.unsynchronized = unsynchronized;
     row.retain = routed.retain;
     row.bare = routed.bare;
-    row.event = last ? std::move(handed.event) : handed.event;
+    row.event = last ? std::move(event) : event;
     SetHeaders(std::move(routed.headers), row.event.properties);
   }
 }
 
 void Committer::CheckDestination(Routed& routed) {
-  if (!routed.is_templated || !routed.misfit.empty() || destinations_.Admit(routed.sink, routed.destination)) return;
+  if (!routed.is_templated || !routed.misfit.empty() || surroundings_.destinations.Admit(routed.sink, routed.destination)) return;
   routed.misfit = "too many destinations: max_destinations of the sink is reached";
 }
 
 Row& Committer::AddRow(Batch& batch, Routed& routed) {
-  LaneSlot& lane = lanes_[routed.sink];
+  LaneSlot& lane = lanes_[routed.lane];
   if (!routed.misfit.empty()) return batch.misfits.emplace_back(Misfit{lane.id, {}, std::move(routed.misfit)}).row;
-  Row& row = batch.appends[routed.sink].rows.emplace_back();
+  Row& row = batch.appends[routed.lane].rows.emplace_back();
   row.previous = std::exchange(lane.last_seq, last_seq_);
   return row;
 }
 
 void Committer::OnCommitted(const Result<void>& result, Transaction transaction) {
-  in_flight_ = false;
+  // In flight until all is told: what is told calls back, and must not commit in between.
   const std::function<void()> replay_ended = EndReplay(result, transaction.batch);
   if (result) {
     OnDurable(std::move(transaction));
-    CommitIfDue();
   } else {
     OnFailed(result.error(), std::move(transaction));
   }
   if (replay_ended) replay_ended();
+  in_flight_ = false;
+  CommitIfDue();
 }
 
 void Committer::OnDurable(Transaction transaction) {
-  settled_alone_ = false;
-  if (failing_ && !blocked_) {
+  room_was_made_ = blocked_.has_value();
+  if (!blocked_) {
     failing_.reset();
-    Log(LogLevel::kInfo, "outbox", "writing again");
+    drop_bytes_ = options_.drop_bytes;
+    if (std::exchange(failing_is_told_, false)) Log(LogLevel::kInfo, "outbox", "writing again");
   }
-  for (const Outcome& outcome : transaction.outcomes) inbox_.MarkDone(outcome.connection, outcome.events, outcome.bytes);
+  TellDropped(transaction.batch, true);
+  gaps_under_way_ -= transaction.batch.told_gaps.size();
+  for (const Outcome& outcome : transaction.outcomes) surroundings_.inbox.MarkDone(outcome.connection, outcome.events, outcome.bytes);
   if (!transaction.outcomes.empty()) hooks_.on_durable();
-  for (LaneAppend& append : transaction.batch.appends) {
-    ForwarderOf(append.lane)->OnCommitted(std::move(append.rows));
+  for (LaneAppend& append : transaction.batch.appends) FindLane(append.lane)->forwarder->OnCommitted(std::move(append.rows));
+}
+
+void Committer::TellDropped(const Batch& batch, bool done) {
+  for (std::size_t i = 0; i < batch.drops.size(); ++i) {
+    if (!batch.drops[i].IsOpen()) continue;
+    FindLane(batch.drops[i].lane)->forwarder->OnDropped(done ? &batch.dropped[i] : nullptr);
   }
 }
 
 void Committer::OnFailed(const Error& error, Transaction transaction) {
+  TellDropped(transaction.batch, false);
+  std::erase_if(transaction.batch.drops, [](const LaneDrop& drop) { return drop.IsOpen(); });  // Asked for anew, if still wanted.
   MoveSettling(transaction.batch, unsettled_);
-  if (!transaction.outcomes.empty()) blocked_ = std::move(transaction);
-  if (failing_ != error.code) {
-    Log(LogLevel::kError, "outbox", "cannot write: acknowledgements are held until it can", {{"reason", error.message}});
-  }
+  const bool rows_failed = !transaction.outcomes.empty() || !transaction.batch.sources.empty();
+  if (rows_failed) blocked_ = std::move(transaction);
+  const bool again = failing_ == error.code;
   failing_ = error.code;
   if (flushed_) return FinishFlush();
-  // Room made by settling is worth a try at once; a first refusal of rows lets the settling go alone.
-  if (error.code == ErrorCode::kFull && blocked_ && HasSettling(unsettled_) && !settled_alone_) {
-    settled_alone_ = true;
-    return Commit();
+  if (error.code == ErrorCode::kFull && rows_failed && (HasSettling(unsettled_) || NextVictim() != nullptr)) {
+    if (again) drop_bytes_ *= 2;
+    return;
   }
-  settled_alone_ = false;
+  if (!std::exchange(failing_is_told_, true)) {
+    Log(LogLevel::kError, "outbox", "cannot write: acknowledgements are held until it can", {{"reason", error.message}});
+  }
   retry_timer_->Start(kRetryDelay);
 }
 

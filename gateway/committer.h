@@ -3,10 +3,12 @@
 // Invariants
 //  1. One transaction at a time; meanwhile the next one gathers in the inbox (group commit).
 //  2. Events become rows, and are counted, in the order of their arrival; a connection's `done` advances only after the transaction.
-//  3. A transaction that fails is tried again, the same rows with the same seqs, before any later event. Settling goes on meanwhile, on its
-//     own, because on a full disk it is what makes room.
-//  4. What cannot go where its route sends it is set aside with its reason, in the same transaction; its lane does not know it.
-//  5. A replay goes into a transaction of its lane only after all that the lane has settled is durable: settling, which deletes by range,
+//  3. A transaction that fails is tried again, the same rows with the same seqs, before any later event. When there is no room, what is
+//     settled goes first, alone, and with it what may be dropped: oldest first, of the lowest class that has any, of the lane with most
+//     bytes. Nothing is dropped for rows that have room.
+//  4. A gap record takes its gap's place in the same transaction.
+//  5. What cannot go where its route sends it is set aside with its reason, in the same transaction; its lane does not know it.
+//  6. A replay goes into a transaction of its lane only after all that the lane has settled is durable: settling, which deletes by range,
 //     never takes a row that has come back.
 //
 // Loop thread.
@@ -25,12 +27,15 @@
 #include "gateway/inbox.h"
 #include "gateway/ports.h"
 #include "gateway/router.h"
+#include "gateway/running_time.h"
 
 namespace sluice {
 
-/// The one lane of a sink, in the order of the sinks in the configuration.
+/// A lane; those that the router knows stand first, in its order.
 struct LaneSlot {
   LaneId id = 0;
+  std::size_t lane_class = 0;  ///< Place of its class: the higher, the sooner its rows are dropped.
+  OnFull on_full = OnFull::kDropOldest;
   Seq last_seq = 0;
   Forwarder* forwarder = nullptr;  ///< Borrowed.
 };
@@ -42,14 +47,32 @@ class Committer {
     std::function<void()> on_durable;  ///< After `done` of some connection advanced.
   };
 
-  /// `commit_every`: how long the first event waits for others; 0: no longer than the transaction before takes. References outlive it.
-  Committer(std::chrono::milliseconds commit_every, Seq last_seq, const Router& router, Destinations& destinations, Inbox& inbox,
-            EventStore& store, Clock& clock, Hooks hooks);
+  struct Options {
+    std::chrono::milliseconds commit_every;  ///< How long the first event waits for others; 0: no longer than the transaction before takes.
+    Seq last_seq = 0;
+    Bytes batch_bytes = 1u << 20;  ///< What one transaction takes from the inbox at most, but at least one event.
+    Bytes drop_bytes = 1u << 20;   ///< What is dropped at a time, at least.
+  };
+  /// What the committer uses; outlives it.
+  struct Surroundings {
+    const Router& router;
+    Destinations& destinations;
+    Inbox& inbox;
+    EventStore& store;
+    Clock& clock;
+    const WallClock& wall_clock;
+    RunningClock& running_clock;
+  };
+  Committer(const Options& options, const Surroundings& surroundings, Hooks hooks);
 
   void SetLanes(std::vector<LaneSlot> lanes) { lanes_ = std::move(lanes); }
 
   /// The inbox woke the loop.
   void OnInbox();
+  /// An event of the gateway itself (topic `$sluice/...`), routed like any other; with the gaps that it tells of, if it is a gap record.
+  void Publish(Event event, std::vector<Gap> gaps = {});
+  /// Gap records were published that are not durable yet: their gaps can still be read from the store.
+  bool IsTellingGaps() const { return gaps_under_way_ > 0; }
   /// Some forwarder has rows to settle.
   void OnSettled();
   /// The lane sends and settles nothing until Release: for replays. False: nobody forwards it, or it is closing.
@@ -76,28 +99,36 @@ class Committer {
     LaneReplay replay;
     std::function<void(Result<void>)> done;
   };
+  struct Own {
+    Event event;
+    std::vector<Gap> gaps;
+  };
 
   void CommitIfDue();
   void Commit();
+  Transaction MakeRoom();
   Transaction Gather();
+  bool MayUseReserve(const Transaction& transaction);
+  void AddOwn(Batch& batch);
   void Add(Transaction& transaction, Handed handed);
-  void AddRows(Batch& batch, Handed handed);
+  void Count(Batch& batch, const std::string& source, Event event);
+  void AddRows(Batch& batch, const std::string& source, Event event);
   void CheckDestination(Routed& routed);
   Row& AddRow(Batch& batch, Routed& routed);
   void TakeSettled(Batch& batch);
+  void PlanDrops(Batch& batch);
+  LaneSlot* NextVictim();
+  void TellDropped(const Batch& batch, bool done);
   void TakeReplay(Batch& batch);
   std::function<void()> EndReplay(const Result<void>& result, Batch& batch);
-  Forwarder* ForwarderOf(LaneId lane) const;
+  const LaneSlot* FindLane(LaneId id) const;
   void OnCommitted(const Result<void>& result, Transaction transaction);
   void OnDurable(Transaction transaction);
   void OnFailed(const Error& error, Transaction transaction);
   void FinishFlush();
 
-  const std::chrono::milliseconds commit_every_;
-  const Router& router_;
-  Destinations& destinations_;
-  Inbox& inbox_;
-  EventStore& store_;
+  const Options options_;
+  const Surroundings surroundings_;
   const Hooks hooks_;
   std::vector<LaneSlot> lanes_;
   Seq last_seq_;
@@ -112,10 +143,16 @@ class Committer {
   std::optional<Transaction> blocked_;  // Failed; holds no settling.
   Batch unsettled_;                     // Settling that failed; holds no rows.
   std::deque<WaitingReplay> replays_;   // The front one may be in the transaction that is under way.
-  bool settled_alone_ = false;          // Rows were refused for want of room, and the settling is being tried without them.
-  std::optional<ErrorCode> failing_;    // What the log has said last.
+  bool room_was_made_ = false;          // Rows were refused for want of room, and something has been given up or settled since.
+  Bytes drop_bytes_;                    // What to drop next time: more, as long as it is not enough.
+  std::optional<ErrorCode> failing_;    // Why the last transaction failed.
+  bool failing_is_told_ = false;        // In the log.
   std::function<void(bool)> flushed_;
 
+  std::vector<Own> own_;  // Events of the gateway itself that wait.
+  std::size_t gaps_under_way_ = 0;
+  ClockReading reading_;        // At the cut of the present batch,
+  RunningTime running_{0};      // likewise.
   std::vector<Routed> routed_;  // Reused from event to event.
 };
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace sluice {
@@ -16,6 +17,8 @@ using MonotonicTime = std::chrono::steady_clock::time_point;
 
 /// Position of an event in an outbox file: strictly increasing, never reused. 0 means "none".
 using Seq = std::uint64_t;
+/// Above every seq.
+constexpr Seq kNoSeq = INT64_MAX;
 
 /// A property that travels with a message (MQTT 5 user property, Kafka header).
 struct Property {
@@ -29,7 +32,13 @@ enum class Refusal : std::uint8_t {
   kNone,
   kTooLarge,  ///< Over the source's max_payload.
   kRetained,  ///< A retained copy, and the source says to skip them.
+  kReserved,  ///< Its topic is one of the gateway's own, `$sluice/...`.
 };
+
+/// Topics of what the gateway itself publishes. No source can create them.
+inline bool IsOwnTopic(std::string_view topic) {
+  return topic.starts_with("$sluice/");
+}
 
 /// One message as a source received it. `payload` is never looked into on the way.
 struct Event {
@@ -45,15 +54,35 @@ struct Event {
   Refusal refusal = Refusal::kNone;  ///< Not kNone: the payload was discarded, the event is only counted.
 };
 
+/// Milliseconds that the box is known to have lived since its outbox was made (gateway/running_time.h): what a time to live counts.
+using RunningTime = std::chrono::milliseconds;
+
+/// A moment on the clock of one boot of the box, for events that came while the wall clock was not known to be right.
+struct BootTime {
+  std::uint64_t boot = 0;                  ///< Stands for the boot id.
+  std::chrono::nanoseconds since_boot{0};  ///< Sleep included.
+  bool operator==(const BootTime&) const = default;
+};
+
+/// What is known of Event::received.
+enum class TimeQuality : std::uint8_t {
+  kSynchronized,    ///< The clock was set by a time service.
+  kCorrected,       ///< It was set later in the same boot, and the time reckoned back.
+  kUnsynchronized,  ///< It may be wrong.
+};
+
 /// An event as one lane of the outbox keeps it. Fixed at ingest: a later change of the configuration does not touch it.
 struct Row {
   Seq seq = 0;
-  Seq previous = 0;                ///< Seq of the row before it in the same lane; lets a consumer prove completeness.
-  std::string source;              ///< Name of the source.
-  std::string destination;         ///< Sink-specific: Kafka topic; MQTT topic, empty: the event's own; for a file, free text.
-  std::optional<std::string> key;  ///< Ordering key; none means: the topic is the key.
-  bool retain = false;             ///< MQTT sink: published with the retain flag.
-  bool bare = false;               ///< Sent without CloudEvents attributes.
+  Seq previous = 0;                        ///< Seq of the row before it in the same lane; lets a consumer prove completeness.
+  std::string source;                      ///< Name of the source.
+  std::string destination;                 ///< Sink-specific: Kafka topic; MQTT topic, empty: the event's own; for a file, free text.
+  std::optional<std::string> key;          ///< Ordering key; none means: the topic is the key.
+  std::optional<RunningTime> deadline;     ///< Not to be sent after this; none: never too old.
+  std::optional<BootTime> unsynchronized;  ///< When it was received, if the wall clock was not known to be right then.
+  TimeQuality time_quality = TimeQuality::kSynchronized;  ///< As far as it is known now; not stored.
+  bool retain = false;                                    ///< MQTT sink: published with the retain flag.
+  bool bare = false;                                      ///< Sent without CloudEvents attributes.
   Event event;
 
   const std::string& Key() const { return key ? *key : event.topic; }

@@ -41,7 +41,8 @@ std::string DestinationOf(const SinkConfig& sink, const Routed& routed, const st
   return sink.type == SinkType::kMqtt ? topic : "";
 }
 
-std::string ExplainTarget(const Config& config, const Routed& routed, const std::string& topic, bool has_payload) {
+std::string ExplainTarget(const Config& config, const Routed& routed, const std::string& lane_class, const std::string& topic,
+                          bool has_payload) {
   const SinkConfig& sink = config.sinks[routed.sink];
   if (routed.is_field_lacking && !has_payload) return Line("to", sink.name + ", as the payload says");
   if (!routed.misfit.empty()) return Line("to", sink.name + ": a dead letter, " + routed.misfit);
@@ -49,6 +50,7 @@ std::string ExplainTarget(const Config& config, const Routed& routed, const std:
   const std::string destination = DestinationOf(sink, routed, topic);
   if (!destination.empty()) text += ", " + std::string(RulesOf(sink.type).destination_key) + " " + destination;
   text += ", key " + (routed.key ? *routed.key : topic);
+  text += ", class " + lane_class;
   if (routed.bare) text += ", envelope none";
   if (routed.retain) text += ", retained";
   std::string lines = Line("to", text);
@@ -74,7 +76,10 @@ Result<std::string> Explain(const Config& config, const std::string& topic, cons
   for (const std::string& route : router->MatchingRoutes(topic)) text += Line("route", route);
   const std::vector<std::string> fields = router->FieldsFor(topic);
   if (!fields.empty() && !payload) text += Line("payload", "name a file with one: its fields are needed: " + ExplainFields(fields));
-  for (const Routed& one : routed) text += ExplainTarget(config, one, topic, payload.has_value());
+  for (const Routed& one : routed) {
+    const std::string& lane_class = config.classes[router->lanes()[one.lane].lane_class].name;
+    text += ExplainTarget(config, one, lane_class, topic, payload.has_value());
+  }
   if (routed.empty()) text += Line("route", "none: the event is dropped, and counted as unrouted");
   return text;
 }

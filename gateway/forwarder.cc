@@ -6,6 +6,7 @@
 
 #include "gateway/failpoint.h"
 #include "gateway/log.h"
+#include "gateway/running_time.h"
 
 namespace sluice {
 namespace {
@@ -13,6 +14,7 @@ namespace {
 constexpr std::size_t kReadBytes = 256u << 10;
 constexpr std::size_t kBufferBytes = 1u << 20;
 constexpr std::chrono::milliseconds kReadRetry{1'000};
+constexpr std::chrono::milliseconds kLook{10'000};
 
 // A lane without backlog has nothing on disk to look for; one with a backlog is read from its very start.
 Seq StartOf(const LaneState& lane) {
@@ -21,33 +23,42 @@ Seq StartOf(const LaneState& lane) {
 
 }  // namespace
 
-Forwarder::Forwarder(const LaneState& lane, Options options, Sink& sink, EventStore& store, Clock& clock, std::function<void()> on_settled)
+Forwarder::Forwarder(const LaneState& lane, Options options, Sink& sink, const Surroundings& surroundings, std::function<void()> on_settled)
     : lane_(lane.id),
       options_(std::move(options)),
       sink_(sink),
-      store_(store),
+      surroundings_(surroundings),
+      place_(surroundings.share.Add(options_.weight)),
       on_settled_(std::move(on_settled)),
-      retry_timer_(clock.NewTimer([this] { Resume(); })),
-      read_timer_(clock.NewTimer([this] { Pump(); })),
-      close_timer_(clock.NewTimer([this] { CloseSink(); })),
-      stall_timer_(clock.NewTimer([this] { OnStall(); })),
+      retry_timer_(surroundings.clock.NewTimer([this] { Resume(); })),
+      read_timer_(surroundings.clock.NewTimer([this] { Pump(); })),
+      close_timer_(surroundings.clock.NewTimer([this] { CloseSink(); })),
+      stall_timer_(surroundings.clock.NewTimer([this] { OnStall(); })),
+      limit_timer_(surroundings.clock.NewTimer([this] { Pump(); })),
+      look_timer_(surroundings.clock.NewTimer([this] { OnLook(); })),
       buffer_(StartOf(lane), lane.last_seq, kBufferBytes),
       backoff_(options_.retry_min, options_.retry_max, options_.seed),
-      cursor_(StartOf(lane)) {}
+      cursor_(StartOf(lane)),
+      pending_bytes_(lane.pending_bytes) {}
 
 void Forwarder::Start() {
   sink_.Open(*this);
+  look_timer_->Start(kLook);
   state_ = State::kStreaming;
   Pump();
 }
 
 void Forwarder::OnCommitted(std::vector<Row> rows) {
+  for (const Row& row : rows) pending_bytes_ += Footprint(row);
   buffer_.OnCommitted(std::move(rows));
   Pump();
 }
 
 void Forwarder::Pump() {
-  if (state_ != State::kStreaming || closed_ || holds_ > 0) return;
+  const bool may_send = state_ == State::kStreaming && !closed_ && holds_ == 0;
+  const bool waits = may_send && (!buffer_.IsEmpty() || !buffer_.IsLive());
+  surroundings_.share.SetWaiting(place_, waits, surroundings_.clock.Now());
+  if (!may_send) return;
   const Seq before = cursor_;
   while (!buffer_.IsEmpty() && MaySend()) SendFront();
   if (cursor_ != before) {
@@ -58,31 +69,115 @@ void Forwarder::Pump() {
   ReadMore();
 }
 
-bool Forwarder::MaySend() const {
+bool Forwarder::MaySend() {
+  const BufferedRow& next = buffer_.Front();
+  if (dropping_ || expiry_due_ || !FitsWindow(Footprint(next.row))) return false;
+  const bool is_new = next.row.seq > settlement_.GivenThrough();
+  if (is_new && IsExpired(next)) {
+    expiry_due_ = true;
+    on_settled_();
+    return false;
+  }
+  const std::chrono::milliseconds delay = surroundings_.share.DelayOf(place_, surroundings_.clock.Now());
+  if (delay.count() > 0) limit_timer_->Start(delay);
+  return delay.count() == 0;
+}
+
+bool Forwarder::FitsWindow(std::size_t bytes) const {
   const std::size_t in_flight = settlement_.InFlightEvents();
-  return bisection_.Allows(buffer_.Front().row.seq, in_flight) && in_flight < kMaxEvents && settlement_.InFlightBytes() < kMaxBytes;
+  if (!bisection_.Allows(buffer_.Front().row.seq, in_flight)) return false;
+  if (in_flight == 0) return true;
+  const UploadShare::Window window = surroundings_.share.WindowOf(place_);
+  return in_flight < window.events && settlement_.InFlightBytes() + bytes <= window.bytes;
 }
 
 void Forwarder::SendFront() {
-  const BufferedRow& next = buffer_.Front();
+  BufferedRow next = buffer_.TakeFront();
   const std::size_t in_flight = settlement_.InFlightEvents();
   cursor_ = next.row.seq;
-  if (settlement_.Begin(cursor_, Footprint(next.row))) {
-    if (next.damaged) {
-      SetAside(cursor_, "damaged");
-    } else {
-      bisection_.OnSent(cursor_, in_flight);
-      sink_.Send(next.row);
-    }
+  if (!settlement_.Begin(cursor_, Footprint(next.row))) return;
+  if (next.damaged) return SetAside(cursor_, "damaged");
+  // One that was given to the sink before; others are dropped in crowds, before they come here.
+  if (IsExpired(next)) return DropExpired(cursor_);
+  bisection_.OnSent(cursor_, in_flight);
+  SendRow(std::move(next.row));
+}
+
+void Forwarder::DropExpired(Seq seq) {
+  expired_.push_back({lane_, seq - 1, seq, DropReason::kExpired, 0, surroundings_.running_time()});
+  ++dropped_[DropReason::kExpired];
+  Finish(seq);
+  on_settled_();
+}
+
+void Forwarder::SendRow(Row row) {
+  if (row.unsynchronized) CorrectTime(row, surroundings_.wall_clock.Read());
+  surroundings_.share.Spend(place_, Footprint(row));
+  sink_.Send(row);
+}
+
+bool Forwarder::IsExpired(const BufferedRow& row) const {
+  return !row.damaged && row.row.deadline && *row.row.deadline < surroundings_.running_time();
+}
+
+void Forwarder::OnLook() {
+  look_timer_->Start(kLook);
+  LogDropped();
+  LookForExpired();
+}
+
+void Forwarder::LogDropped() {
+  for (const auto& [reason, events] : std::exchange(dropped_, {})) {
+    Log(LogLevel::kWarning, "forwarder", "events given up",
+        {{"sink", options_.sink},
+         {"class", options_.lane_class},
+         {"events", std::to_string(events)},
+         {"reason", std::string(NameOf(reason))}});
   }
-  buffer_.PopFront();
+}
+
+void Forwarder::LookForExpired() {
+  if (dropping_ || expiry_due_ || closed_ || buffer_.IsEmpty() || !IsExpired(buffer_.Front())) return;
+  if (buffer_.Front().row.seq <= settlement_.GivenThrough()) return;  // Seen to when it is its turn.
+  expiry_due_ = true;
+  on_settled_();
+}
+
+std::size_t Forwarder::DroppableBytes() const {
+  const std::size_t in_flight = settlement_.InFlightBytes();
+  const bool none = options_.on_full == OnFull::kKeep || dropping_ || closed_ || pending_bytes_ <= in_flight;
+  return none ? 0 : pending_bytes_ - in_flight;
+}
+
+// What was given to the sink since the start is not dropped in crowds: some of it may have been delivered.
+Seq Forwarder::GivenThrough() const {
+  return std::max(cursor_, settlement_.GivenThrough());
+}
+
+LaneDrop Forwarder::BeginDrop(Bytes bytes) {
+  dropping_ = true;
+  return {.lane = lane_, .after = GivenThrough(), .reason = DropReason::kQuota, .bytes = bytes};
+}
+
+void Forwarder::OnDropped(const DroppedRows* dropped) {
+  dropping_ = false;
+  expiry_due_ = false;
+  if (dropped != nullptr) {
+    // If nothing was dropped there is nothing left that could be: the estimate was wrong.
+    const std::size_t gone = dropped->events > 0 ? dropped->bytes : pending_bytes_ - std::min(pending_bytes_, settlement_.InFlightBytes());
+    pending_bytes_ -= std::min(pending_bytes_, gone);
+    if (dropped->events > 0) dropped_[dropped->reason] += dropped->events;
+  }
+  // What the buffer holds is from before the drop; also if it failed, for then it is not always known whether it did.
+  buffer_.Rewind(cursor_);
+  Pump();
 }
 
 void Forwarder::ReadMore() {
   if (reading_ || read_timer_->IsActive() || !buffer_.WantsRead()) return;
   reading_ = true;
   const Seq after = buffer_.ReadAfter();
-  store_.Read(lane_, after, kReadBytes, [this, after](Result<LaneRead> read) { OnRead(std::move(read), after); });
+  surroundings_.store.Read(lane_, after, kReadBytes, [this, after](Result<LaneRead> read) { OnRead(std::move(read), after); });
 }
 
 void Forwarder::OnRead(Result<LaneRead> read, Seq after) {
@@ -145,7 +240,7 @@ void Forwarder::OnVerdictsDone() {
 }
 
 void Forwarder::Finish(Seq seq) {
-  settlement_.Finish(seq);
+  pending_bytes_ -= std::min(pending_bytes_, settlement_.Finish(seq));
   ++finished_;
 }
 
@@ -217,6 +312,12 @@ void Forwarder::TakeSettled(Batch& batch) {
   std::move(dead_letters_.begin(), dead_letters_.end(), std::back_inserter(batch.dead_letters));
   dead_letters_.clear();
   finished_ = 0;
+  std::move(expired_.begin(), expired_.end(), std::back_inserter(batch.drops));
+  expired_.clear();
+  if (expiry_due_ && !dropping_) {
+    dropping_ = true;
+    batch.drops.push_back({.lane = lane_, .after = GivenThrough(), .reason = DropReason::kExpired, .now = surroundings_.running_time()});
+  }
   if (settlement_.SettledThrough() == told_through_) return;
   told_through_ = settlement_.SettledThrough();
   batch.settles.push_back({lane_, told_through_});
@@ -227,6 +328,9 @@ void Forwarder::Close(std::chrono::milliseconds limit, std::function<void()> clo
   retry_timer_->Stop();
   read_timer_->Stop();
   stall_timer_->Stop();
+  limit_timer_->Stop();
+  look_timer_->Stop();
+  LogDropped();
   close_timer_->Start(limit);
   CloseSinkIfQuiet();
 }

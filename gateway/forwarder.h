@@ -1,7 +1,9 @@
 // The forwarder: drives one lane of the outbox into one sink. All retry policy is here.
 //
 // Invariants
-//  1. Rows are given to the sink in seq order; at most kMaxEvents and kMaxBytes are in flight.
+//  1. Rows are given to the sink in seq order, as many and as fast as the lane's part of the sink allows (gateway/upload_share.h); one row
+//  is
+//     always allowed.
 //  2. A row is settled only after its verdict kDelivered, or as a dead letter.
 //  3. After any verdict but kDelivered the sink is reset and the lane goes back to its oldest unsettled row: nothing overtakes a refused
 //     row of its key. Rows that were rejected are then sent in groups (gateway/bisection.h) until each bad one has been sent alone.
@@ -9,11 +11,17 @@
 //  5. kRetry is tried again for ever, with capped exponential back-off and full jitter. A sink that says nothing for kStall about what it
 //     was given is reset as well: client libraries have been known to get stuck.
 //
+//  6. While rows are being dropped at the quota, or because they are too old, nothing is sent; and only rows are dropped that were not
+//  given
+//     to the sink since the start.
+//  7. A row whose time to live is over is not given to the sink: it is dropped. One that was given before it was over may still arrive.
+//
 // Loop thread.
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -23,6 +31,7 @@
 #include "gateway/lane_buffer.h"
 #include "gateway/ports.h"
 #include "gateway/settlement.h"
+#include "gateway/upload_share.h"
 
 namespace sluice {
 
@@ -37,19 +46,29 @@ struct ForwarderStatus {
 
 class Forwarder : private SinkListener {
  public:
-  static constexpr std::size_t kMaxEvents = 4'000;
-  static constexpr std::size_t kMaxBytes = 8u << 20;
   static constexpr std::chrono::minutes kStall{10};
 
   struct Options {
-    std::string sink;  ///< Name, for the log.
+    std::string sink;        ///< Name, for the log.
+    std::string lane_class;  ///< Likewise.
+    double weight = 1;       ///< Of the lane's class.
+    OnFull on_full = OnFull::kDropOldest;
     std::chrono::milliseconds retry_min{250};
     std::chrono::milliseconds retry_max{30'000};
     std::uint64_t seed = 0;  ///< Of the jitter.
   };
 
-  /// `on_settled` runs when rows or dead letters wait for a transaction. All references outlive the forwarder.
-  Forwarder(const LaneState& lane, Options options, Sink& sink, EventStore& store, Clock& clock, std::function<void()> on_settled);
+  /// The parts of the gateway that a forwarder uses; they outlive it.
+  struct Surroundings {
+    EventStore& store;
+    Clock& clock;
+    const WallClock& wall_clock;
+    UploadShare& share;
+    std::function<RunningTime()> running_time;
+  };
+
+  /// `on_settled` runs when rows, dead letters or drops wait for a transaction.
+  Forwarder(const LaneState& lane, Options options, Sink& sink, const Surroundings& surroundings, std::function<void()> on_settled);
 
   void Start();
   /// Rows of this lane that are durable now.
@@ -67,6 +86,15 @@ class Forwarder : private SinkListener {
   /// Rows finished since the last TakeSettled.
   std::uint64_t SettleBacklog() const { return finished_; }
 
+  /// What could be dropped, by Footprint; about right. 0 while a drop is under way, or if the class is kept.
+  std::size_t DroppableBytes() const;
+  /// Asks for `bytes` to be dropped; nothing is sent until OnDropped.
+  LaneDrop BeginDrop(Bytes bytes);
+  /// Rows come to the sink as they come from the sources, as far as is known.
+  bool IsUp() const { return !failing_ && buffer_.IsLive(); }
+  /// The answer to a drop: nothing if it failed.
+  void OnDropped(const DroppedRows* dropped);
+
   /// Sends no more, waits for verdicts at most `limit`, closes the sink. `closed` runs once; TakeSettled is still valid then.
   void Close(std::chrono::milliseconds limit, std::function<void()> closed);
 
@@ -77,7 +105,15 @@ class Forwarder : private SinkListener {
   void OnVerdictsDone() override;
 
   void Pump();
-  bool MaySend() const;
+  bool MaySend();
+  bool FitsWindow(std::size_t bytes) const;
+  void SendRow(Row row);
+  bool IsExpired(const BufferedRow& row) const;
+  void OnLook();
+  void LookForExpired();
+  void LogDropped();
+  void DropExpired(Seq seq);
+  Seq GivenThrough() const;
   void SendFront();
   void ReadMore();
   void OnRead(Result<LaneRead> read, Seq after);
@@ -94,21 +130,27 @@ class Forwarder : private SinkListener {
   const LaneId lane_;
   const Options options_;
   Sink& sink_;
-  EventStore& store_;
+  const Surroundings surroundings_;
+  const std::size_t place_;  // In the share.
   const std::function<void()> on_settled_;
   const std::unique_ptr<Timer> retry_timer_;
   const std::unique_ptr<Timer> read_timer_;
   const std::unique_ptr<Timer> close_timer_;
   const std::unique_ptr<Timer> stall_timer_;  // Running while rows are in flight, anew with each verdict.
+  const std::unique_ptr<Timer> limit_timer_;  // Running: the upload limit is reached.
+  const std::unique_ptr<Timer> look_timer_;   // Always running: a lane whose sink is away finds its old rows too.
 
   State state_ = State::kIdle;
   LaneBuffer buffer_;
   Settlement settlement_;
-  Bisection bisection_{kMaxEvents};
+  Bisection bisection_{UploadShare::kLargest.events};
   Backoff backoff_;
   Seq cursor_;  // Last row given to the sink.
   bool reading_ = false;
   int holds_ = 0;
+  std::size_t pending_bytes_;  // By Footprint, of all rows of the lane that are not finished.
+  bool expiry_due_ = false;    // The next row is too old.
+  bool dropping_ = false;      // The store is dropping rows behind the cursor.
 
   bool refused_ = false;        // Since the last rewind a verdict other than kDelivered came.
   bool retry_now_ = false;      // It was a rejection, which says nothing about the outside world being away.
@@ -121,6 +163,8 @@ class Forwarder : private SinkListener {
   Seq told_through_ = 0;  // Settled rows up to here were given to TakeSettled.
   std::uint64_t finished_ = 0;
   std::vector<DeadLetter> dead_letters_;
+  std::vector<LaneDrop> expired_;                // Single rows, given to the sink before.
+  std::map<DropReason, std::uint64_t> dropped_;  // Events that the log does not know of yet.
   std::function<void()> closed_;
 };
 

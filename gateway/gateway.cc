@@ -1,9 +1,11 @@
 #include "gateway/gateway.h"
 
+#include <algorithm>
 #include <random>
 #include <utility>
 
 #include "gateway/log.h"
+#include "gateway/own_event.h"
 
 namespace sluice {
 namespace {
@@ -16,16 +18,36 @@ std::vector<std::size_t> MaxDestinations(const Config& config) {
   return max;
 }
 
+constexpr Bytes kBatchBytes = 4u << 20;
+
+struct Class {
+  std::size_t place;
+  ClassConfig config;
+};
+
+// A class that is not configured any more: its rows go last, and are the first to be given up.
+Class ClassOf(const Config& config, const std::string& name) {
+  for (std::size_t i = 0; i < config.classes.size(); ++i) {
+    if (config.classes[i].name == name) return {i, config.classes[i]};
+  }
+  const auto lightest = std::min_element(config.classes.begin(), config.classes.end(),
+                                         [](const ClassConfig& a, const ClassConfig& b) { return a.weight < b.weight; });
+  return {config.classes.size(), {name, OnFull::kDropOldest, lightest->weight, {}}};
+}
+
 }  // namespace
 
 Gateway::Gateway(const Config& config, Router router, Parts parts)
     : clock_(parts.clock),
+      wall_clock_(parts.wall_clock),
       store_(parts.store),
       router_(std::move(router)),
       destinations_(MaxDestinations(config)),
+      running_clock_(parts.clock_kept, parts.wall_clock.Read()),
       sinks_(std::move(parts.sinks)),
       sources_(std::move(parts.sources)),
-      committer_(config.outbox.commit_every, parts.last_seq, router_, destinations_, parts.inbox, parts.store, parts.clock,
+      committer_(CommitterOptions(config, parts.last_seq),
+                 {router_, destinations_, parts.inbox, parts.store, parts.clock, parts.wall_clock, running_clock_},
                  {.on_cut =
                       [this] {
                         for (auto& source : sources_) source->OnCut();
@@ -34,21 +56,57 @@ Gateway::Gateway(const Config& config, Router router, Parts parts)
                       [this] {
                         for (auto& source : sources_) source->OnDurable();
                       }}),
-      expiry_timer_(clock_.NewTimer([this] { ExpireLetters(); })) {
+      expiry_timer_(clock_.NewTimer([this] { ExpireLetters(); })),
+      gap_reporter_({store_, clock_, wall_clock_, committer_}, parts.lanes, [this] { return GapRecordsMayLeave(); }) {
+  parts.inbox.SetUrgent([this](const Event& event) { return router_.IsUrgent(event.topic); });
   MakeForwarders(config, parts.lanes);
+  std::vector<Routed> routed;
+  router_.Route(MakeOwnEvent(kGapsTopic, "", {}), kOwnSource, routed);
+  for (const Routed& way : routed) gap_lanes_.push_back(way.lane);
+}
+
+bool Gateway::GapRecordsMayLeave() const {
+  return std::all_of(gap_lanes_.begin(), gap_lanes_.end(), [&](std::size_t lane) { return forwarders_[lane]->IsUp(); });
+}
+
+Committer::Options Gateway::CommitterOptions(const Config& config, Seq last_seq) const {
+  // An event may become a row in a lane of each sink, and a transaction has its bound on disk.
+  const Bytes sinks = std::max<Bytes>(1, config.sinks.size());
+  return {config.outbox.commit_every, last_seq, std::min(kBatchBytes, config.outbox.max_bytes / 16) / sinks,
+          std::min(kBatchBytes, config.outbox.max_bytes / 64)};
+}
+
+// Read at most ten times a second: it is asked for each row that has a time to live.
+RunningTime Gateway::Running() {
+  if (running_.count() == 0 || clock_.Now() - running_read_ > std::chrono::milliseconds(100)) {
+    running_read_ = clock_.Now();
+    running_ = running_clock_.Advance(wall_clock_.Read());
+  }
+  return running_;
 }
 
 void Gateway::MakeForwarders(const Config& config, const std::vector<LaneState>& lanes) {
   std::random_device seed;
   std::vector<LaneSlot> slots;
-  for (std::size_t i = 0; i < config.sinks.size(); ++i) {
-    const SinkConfig& sink = config.sinks[i];
-    forwarders_.push_back(std::make_unique<Forwarder>(lanes[i], Forwarder::Options{sink.name, sink.retry_min, sink.retry_max, seed()},
-                                                      *sinks_[i], store_, clock_, [this] { committer_.OnSettled(); }));
-    slots.push_back({lanes[i].id, lanes[i].last_seq, forwarders_.back().get()});
+  const UploadShare::Window window{UploadShare::kLargest.events, std::min<std::size_t>(UploadShare::kLargest.bytes, config.outbox.max_bytes / 32)};
+  for (const SinkConfig& sink : config.sinks) shares_.emplace_back(window, sink.limit);
+  for (std::size_t i = 0; i < lanes.size(); ++i) {
+    const auto place = static_cast<std::size_t>(
+        std::find_if(config.sinks.begin(), config.sinks.end(), [&](const SinkConfig& s) { return s.name == lanes[i].sink; }) -
+        config.sinks.begin());
+    const SinkConfig& sink = config.sinks[place];
+    const Class known = ClassOf(config, lanes[i].lane_class);
+    const Forwarder::Options options{
+        sink.name, lanes[i].lane_class, known.config.weight, known.config.on_full, sink.retry_min, sink.retry_max, seed()};
+    const Forwarder::Surroundings surroundings{store_, clock_, wall_clock_, shares_[place], [this] { return Running(); }};
+    forwarders_.push_back(std::make_unique<Forwarder>(lanes[i], options, *sinks_[i], surroundings, [this] { committer_.OnSettled(); }));
+    slots.push_back({lanes[i].id, known.place, known.config.on_full, lanes[i].last_seq, forwarders_.back().get()});
     if (lanes[i].pending_events > 0) {
       Log(LogLevel::kInfo, "gateway", "backlog found",
-          {{"sink", sink.name}, {"events", std::to_string(lanes[i].pending_events)}, {"bytes", std::to_string(lanes[i].pending_bytes)}});
+          {{"sink", sink.name},
+           {"class", lanes[i].lane_class},
+           {"events", std::to_string(lanes[i].pending_events)},
+           {"bytes", std::to_string(lanes[i].pending_bytes)}});
     }
   }
   committer_.SetLanes(std::move(slots));
@@ -57,6 +115,7 @@ void Gateway::MakeForwarders(const Config& config, const std::vector<LaneState>&
 void Gateway::Start() {
   for (auto& forwarder : forwarders_) forwarder->Start();
   for (auto& source : sources_) source->Start();
+  gap_reporter_.Start();
   ExpireLetters();
 }
 
@@ -85,6 +144,7 @@ void Gateway::Stop(std::chrono::milliseconds limit, std::function<void(bool)> st
   stopped_ = std::move(stopped);
   expiry_timer_->Stop();
   awaited_ = sources_.size();
+  gap_reporter_.Stop();
   for (auto& source : sources_) source->Quiesce([this] { OnQuiet(); });
 }
 

@@ -15,6 +15,7 @@
 #include "gateway/committer.h"
 #include "gateway/destinations.h"
 #include "gateway/forwarder.h"
+#include "gateway/gap_reporter.h"
 #include "gateway/inbox.h"
 #include "gateway/ports.h"
 #include "gateway/router.h"
@@ -26,11 +27,13 @@ class Gateway {
   /// What `main` has made. The borrowed parts outlive the gateway.
   struct Parts {
     Clock& clock;
+    const WallClock& wall_clock;
     Inbox& inbox;
     EventStore& store;
     Seq last_seq = 0;
-    std::vector<LaneState> lanes;              ///< One per sink, in the order of Config::sinks.
-    std::vector<std::unique_ptr<Sink>> sinks;  ///< Likewise.
+    ClockKept clock_kept;
+    std::vector<LaneState> lanes;              ///< Those of the router, in its order; then others that hold rows for a configured sink.
+    std::vector<std::unique_ptr<Sink>> sinks;  ///< One for each lane.
     std::vector<std::unique_ptr<Source>> sources;
   };
 
@@ -47,22 +50,32 @@ class Gateway {
   void Stop(std::chrono::milliseconds limit, std::function<void(bool clean)> stopped);
 
  private:
+  Committer::Options CommitterOptions(const Config& config, Seq last_seq) const;
   void MakeForwarders(const Config& config, const std::vector<LaneState>& lanes);
   void ExpireLetters();
+  bool GapRecordsMayLeave() const;
+  RunningTime Running();
   void OnQuiet();
   void OnInboxFlushed(bool clean);
   void OnClosed();
   void OnSettlingFlushed(bool clean);
 
   Clock& clock_;
+  const WallClock& wall_clock_;
   EventStore& store_;
   const Router router_;
   Destinations destinations_;
+  RunningClock running_clock_;
+  MonotonicTime running_read_{};  // When `running_` was.
+  RunningTime running_{0};
+  std::vector<UploadShare> shares_;  // One for each sink of the configuration.
   std::vector<std::unique_ptr<Sink>> sinks_;
   std::vector<std::unique_ptr<Source>> sources_;
   std::vector<std::unique_ptr<Forwarder>> forwarders_;
   Committer committer_;
   const std::unique_ptr<Timer> expiry_timer_;
+  std::vector<std::size_t> gap_lanes_;  // Where gap records go.
+  GapReporter gap_reporter_;
 
   std::chrono::milliseconds stop_limit_{0};
   std::size_t awaited_ = 0;  // Parts whose answer the present step of the stop waits for.

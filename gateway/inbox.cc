@@ -1,6 +1,7 @@
 #include "gateway/inbox.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace sluice {
@@ -44,12 +45,14 @@ void Inbox::RetireConnection(ConnectionId connection) {
 
 void Inbox::Push(ConnectionId connection, Event event) {
   const std::size_t bytes = MemoryOf(event);
+  const bool urgent = is_urgent_ && is_urgent_(event);
   bool wake = false;
   {
     std::lock_guard lock(mutex_);
     auto it = connections_.find(connection);
     if (it == connections_.end()) return;
     const bool was_due = CutDue();
+    urgent_waits_ |= urgent;
     ++it->second.handed;
     ++undone_events_;
     undone_bytes_ += bytes;
@@ -61,7 +64,7 @@ void Inbox::Push(ConnectionId connection, Event event) {
 }
 
 bool Inbox::CutDue() const {
-  return waiting_.size() >= limits_.cut_events || waiting_bytes_ >= limits_.cut_bytes;
+  return urgent_waits_ || waiting_.size() >= limits_.cut_events || waiting_bytes_ >= limits_.cut_bytes;
 }
 
 bool Inbox::IsEmpty() const {
@@ -74,11 +77,25 @@ bool Inbox::IsCutDue() const {
   return CutDue();
 }
 
-std::vector<Handed> Inbox::Take() {
+std::vector<Handed> Inbox::Take(std::size_t max_bytes) {
   std::vector<Handed> taken;
   std::lock_guard lock(mutex_);
-  taken.swap(waiting_);
-  waiting_bytes_ = 0;
+  if (waiting_bytes_ <= max_bytes) {
+    taken.swap(waiting_);
+    waiting_bytes_ = 0;
+    urgent_waits_ = false;
+    return taken;
+  }
+  std::size_t bytes = 0;
+  auto end = waiting_.begin();
+  do {
+    bytes += end->bytes;
+    ++end;
+  } while (end != waiting_.end() && bytes + end->bytes <= max_bytes);
+  taken.assign(std::make_move_iterator(waiting_.begin()), std::make_move_iterator(end));
+  waiting_.erase(waiting_.begin(), end);
+  waiting_bytes_ -= bytes;
+  urgent_waits_ = true;  // What is left has waited once already.
   return taken;
 }
 

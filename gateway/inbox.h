@@ -44,6 +44,9 @@ class Inbox {
   /// `wake` is called by the foreign thread whose Push found the inbox empty or crossed a cut limit: twice a batch, not once an event.
   Inbox(const Limits& limits, std::function<void()> wake);
 
+  /// Which events call for a commit at once. Called by the foreign threads; before the first Push.
+  void SetUrgent(std::function<bool(const Event&)> is_urgent) { is_urgent_ = std::move(is_urgent); }
+
   /// A new connection of `source` (which must outlive the inbox), with nothing handed.
   ConnectionId OpenConnection(const std::string& source);
   /// Its events that still wait leave uncounted; what is pushed or done for it from now on is ignored.
@@ -57,8 +60,8 @@ class Inbox {
   bool IsEmpty() const;
   /// A cut limit is reached.
   bool IsCutDue() const;
-  /// All that waits, in order of arrival.
-  std::vector<Handed> Take();
+  /// What waits, in order of arrival: all, or as much as makes `max_bytes`; the rest is due for the next cut.
+  std::vector<Handed> Take(std::size_t max_bytes = SIZE_MAX);
   /// The next `events` events of `connection`, `bytes` in all, have a durable outcome.
   void MarkDone(ConnectionId connection, std::uint64_t events, std::size_t bytes);
 
@@ -81,6 +84,7 @@ class Inbox {
 
   const Limits limits_;
   const std::function<void()> wake_;
+  std::function<bool(const Event&)> is_urgent_;
   ConnectionId last_connection_ = 0;
   bool full_ = false;
 
@@ -88,6 +92,7 @@ class Inbox {
   // Guarded by mutex_:
   std::vector<Handed> waiting_;
   std::size_t waiting_bytes_ = 0;
+  bool urgent_waits_ = false;
   std::unordered_map<ConnectionId, Connection> connections_;
   std::size_t undone_events_ = 0;
   std::size_t undone_bytes_ = 0;

@@ -44,9 +44,11 @@ void LaneBuffer::Rewind(Seq cursor) {
   through_ = cursor;
 }
 
-void LaneBuffer::PopFront() {
-  bytes_ -= Footprint(rows_.front().row);
+BufferedRow LaneBuffer::TakeFront() {
+  BufferedRow front = std::move(rows_.front());
+  bytes_ -= Footprint(front.row);
   rows_.pop_front();
+  return front;
 }
 
 void LaneBuffer::Append(BufferedRow row) {

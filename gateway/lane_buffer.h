@@ -36,7 +36,7 @@ class LaneBuffer {
 
   bool IsEmpty() const { return rows_.empty(); }
   const BufferedRow& Front() const { return rows_.front(); }
-  void PopFront();
+  BufferedRow TakeFront();
 
   /// The lane goes on behind the buffer, on disk.
   bool IsLive() const { return through_ >= end_; }

@@ -3,6 +3,7 @@
 #include <systemd/sd-daemon.h>
 #include <uv.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -34,6 +35,7 @@
 #include "gateway/loop.h"
 #include "gateway/status_command.h"
 #include "gateway/status_task.h"
+#include "gateway/system_clock.h"
 #include "gateway/version.h"
 #include "store/store.h"
 
@@ -43,7 +45,6 @@ namespace {
 constexpr std::size_t kInboxEvents = 4'096;
 constexpr std::size_t kInboxBytes = 8u << 20;
 constexpr std::size_t kCutBytes = 256u << 10;
-constexpr const char* kNormalClass = "normal";
 // How long a stop may take beyond the wait for the sinks before the process ends all the same; what is acknowledged is durable by then.
 constexpr std::chrono::seconds kStopSlack{15};
 
@@ -85,21 +86,22 @@ class Daemon {
   Daemon(const Config& config, std::chrono::seconds stop_limit) : config_(config), stop_limit_(stop_limit) {}
 
   Result<void> Make() {
+    Result<Router> router = Router::Create(config_);
+    if (!router) return tl::unexpected<Error>(router.error());
+    router_ = std::move(*router);
     if (Result<void> opened = OpenStore(); !opened) return opened;
     Result<std::unique_ptr<AckGate>> gate = AckGate::Open(loop_);
     if (!gate) return tl::unexpected<Error>(gate.error());
     gate_ = std::move(*gate);
     control_ = std::make_unique<MqttControl>(loop_);
-    Result<Router> router = Router::Create(config_);
-    if (!router) return tl::unexpected<Error>(router.error());
-    Gateway::Parts parts{loop_, inbox_, *store_, store_->last_seq(), Lanes(), {}, MakeSources()};
+    Gateway::Parts parts{loop_, wall_clock_, inbox_, *store_, store_->last_seq(), store_->clock(), Lanes(), {}, MakeSources()};
     const Identity identity{config_.gateway.id, store_->outbox_id()};
-    for (const SinkConfig& sink : config_.sinks) {
-      Result<std::unique_ptr<Sink>> made = MakeSink(sink, kNormalClass, {identity, loop_, *gate_, *control_});
-      if (!made) return Fail(made.error().code, "sink " + sink.name + ": " + made.error().message);
+    for (const LaneState& lane : parts.lanes) {
+      Result<std::unique_ptr<Sink>> made = MakeSink(*FindSink(lane.sink), lane.lane_class, {identity, loop_, *gate_, *control_});
+      if (!made) return Fail(made.error().code, "sink " + lane.sink + ": " + made.error().message);
       parts.sinks.push_back(std::move(*made));
     }
-    gateway_ = std::make_unique<Gateway>(config_, std::move(*router), std::move(parts));
+    gateway_ = std::make_unique<Gateway>(config_, std::move(*router_), std::move(parts));
     OpenControl(identity);
     return {};
   }
@@ -125,7 +127,9 @@ class Daemon {
   Result<void> OpenStore() {
     Outbox::Options options;
     options.config = config_.outbox;
-    for (const SinkConfig& sink : config_.sinks) options.lanes.push_back({sink.name, kNormalClass});
+    for (const RoutedLane& lane : router_->lanes()) {
+      options.lanes.push_back({config_.sinks[lane.sink].name, config_.classes[lane.lane_class].name});
+    }
     Result<std::unique_ptr<Store>> store =
         Store::Open(std::move(options), [this](std::function<void()> task) { loop_.Post(std::move(task)); });
     if (!store) return tl::unexpected<Error>(store.error());
@@ -164,15 +168,26 @@ class Daemon {
             store_->lanes(), gateway_->Forwarders(),   {}};
   }
 
+  const SinkConfig* FindSink(const std::string& name) const {
+    const auto found = std::find_if(config_.sinks.begin(), config_.sinks.end(), [&](const SinkConfig& sink) { return sink.name == name; });
+    return found == config_.sinks.end() ? nullptr : &*found;
+  }
+
+  // Those that routes lead to; then those that no route leads to any more but that hold rows, as long as there is the sink.
   std::vector<LaneState> Lanes() const {
     const std::vector<LaneState>& all = store_->lanes();
-    const auto configured = static_cast<std::ptrdiff_t>(config_.sinks.size());
-    for (std::size_t i = config_.sinks.size(); i < all.size(); ++i) {
-      if (all[i].pending_events == 0) continue;
-      Log(LogLevel::kWarning, "outbox", "events wait for a sink that is not configured any more; they are kept",
-          {{"sink", all[i].sink}, {"events", std::to_string(all[i].pending_events)}});
+    const auto routed = static_cast<std::ptrdiff_t>(router_->lanes().size());
+    std::vector<LaneState> lanes(all.begin(), all.begin() + routed);
+    for (auto lane = all.begin() + routed; lane != all.end(); ++lane) {
+      if (lane->pending_events == 0) continue;
+      if (FindSink(lane->sink) != nullptr) {
+        lanes.push_back(*lane);
+      } else {
+        Log(LogLevel::kWarning, "outbox", "events wait for a sink that is not configured any more; they are kept",
+            {{"sink", lane->sink}, {"events", std::to_string(lane->pending_events)}});
+      }
     }
-    return {all.begin(), all.begin() + configured};
+    return lanes;
   }
 
   std::vector<std::unique_ptr<Source>> MakeSources() {
@@ -213,6 +228,8 @@ class Daemon {
   const MonotonicTime started_ = loop_.Now();
   StopSignals signals_{loop_, [this] { OnSignal(); }};
   std::unique_ptr<Timer> give_up_;
+  const SystemClock wall_clock_;
+  std::optional<Router> router_;  // Until the gateway has it.
   Inbox inbox_{InboxLimits(config_), [this] { loop_.Post([this] { gateway_->OnInbox(); }); }};
   std::unique_ptr<Store> store_;
   std::unique_ptr<AckGate> gate_;

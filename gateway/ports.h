@@ -10,8 +10,10 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "config/config.h"
 #include "gateway/event.h"
 #include "gateway/result.h"
 
@@ -36,6 +38,20 @@ class Clock {
   /// Monotonic; may be as old as the present turn of the loop.
   virtual MonotonicTime Now() const = 0;
   virtual std::unique_ptr<Timer> NewTimer(std::function<void()> on_expiry) = 0;
+};
+
+/// What the clocks of the box say at one moment.
+struct ClockReading {
+  WallTime wall;
+  BootTime boot;              ///< Changes with every boot; sleep is counted.
+  bool synchronized = false;  ///< A time service has set the wall clock.
+};
+
+/// The wall clock and what it is worth. Timers and delays never use it. Any thread.
+class WallClock {
+ public:
+  virtual ~WallClock() = default;
+  virtual ClockReading Read() const = 0;
 };
 
 // ---------------------------------------------------------------------------------------------------------------- sink
@@ -142,6 +158,47 @@ struct LaneReplay {
   std::vector<Seq> seqs;
 };
 
+/// Why rows left a lane without being sent. Each is counted in the ledger, and told in gap records, under its name.
+enum class DropReason : std::uint8_t {
+  kQuota,    ///< "quota": the outbox was at its bound.
+  kExpired,  ///< "ttl": they waited longer than they were to.
+};
+std::string_view NameOf(DropReason reason);
+
+/// Rows of a lane to be given up, from the first one after `after` on, in the same transaction as all else. Those of the gateway itself
+/// (topics `$sluice/...`) stay. REQUIRES: none of them is in flight, or will be before the answer.
+struct LaneDrop {
+  LaneId lane = 0;
+  Seq after = 0;
+  Seq through = kNoSeq;  ///< None behind this one.
+  DropReason reason = DropReason::kQuota;
+  Bytes bytes = 0;     ///< kQuota: so many, or all there are.
+  RunningTime now{0};  ///< kExpired: those of the next kDropRows whose deadline is past.
+
+  bool IsOpen() const { return through == kNoSeq; }
+};
+/// Rows that one LaneDrop looks at, at most.
+constexpr std::size_t kDropRows = 5'000;
+
+/// What became of a LaneDrop.
+struct DroppedRows {
+  LaneId lane = 0;
+  DropReason reason = DropReason::kQuota;
+  std::uint64_t events = 0;
+  Bytes bytes = 0;
+};
+
+/// Rows of one lane that were dropped one after the other for one reason and that no gap record has told of yet.
+struct Gap {
+  LaneId lane = 0;
+  Seq first = 0;
+  Seq last = 0;
+  std::uint64_t events = 0;
+  DropReason reason = DropReason::kQuota;
+  WallTime since;  ///< When the first of them was dropped,
+  WallTime until;  ///< and the last.
+};
+
 /// What happened to one source's events of a batch; added to the ledger in the same transaction.
 struct SourceCount {
   std::string source;
@@ -150,8 +207,15 @@ struct SourceCount {
   std::uint64_t unrouted = 0;
   std::uint64_t too_large = 0;    ///< refused{too_large}
   std::uint64_t retained = 0;     ///< refused{retained}
+  std::uint64_t reserved = 0;     ///< refused{reserved_topic}
   std::uint64_t unprotected = 0;  ///< Of those received, how many came with QoS 0.
   std::uint64_t redelivered = 0;  ///< Of those received, how many the broker marked as sent before.
+};
+
+/// Where the running time stood, to go on from after a restart.
+struct ClockKept {
+  RunningTime running{0};
+  ClockReading reading;
 };
 
 /// One transaction. All of it is durable or none of it.
@@ -162,7 +226,13 @@ struct Batch {
   std::vector<DeadLetter> dead_letters;
   std::vector<LaneSettle> settles;
   std::vector<LaneReplay> replays;  ///< REQUIRES: no settle of the same lane, which could take what has just come back.
+  std::vector<LaneDrop> drops;
   std::vector<SourceCount> sources;
+  std::vector<Gap> told_gaps;  ///< Their records are among the rows appended.
+  bool reserved = false;       ///< The rows are of the gateway itself or of a class that is kept: they may use what is held back for such.
+  ClockKept clock;
+
+  std::vector<DroppedRows> dropped;  ///< The store's answer, one for each of `drops`.
 };
 
 /// Rows read from a lane in seq order.
@@ -226,6 +296,8 @@ class EventStore {
   /// Deletes the dead letters that are too old at `now`, or too many, a bounded number at a time. True: there may be more.
   virtual void ExpireLetters(WallTime now, std::function<void(Result<bool>)> done) = 0;
   virtual void Counters(std::function<void(Result<StoreCounters>)> done) = 0;
+  /// What was dropped and not told of yet, by lane and seq; some of it if it is much.
+  virtual void ReadGaps(std::function<void(Result<std::vector<Gap>>)> done) = 0;
   /// Ends after the tasks given so far; `closed` runs once.
   virtual void Close(std::function<void()> closed) = 0;
 };

@@ -2,11 +2,25 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <tuple>
 
 namespace sluice {
+namespace {
 
+Result<std::size_t> ClassOf(const Config& config, const RouteConfig& route) {
+  const std::string& name = route.lane_class.empty() ? kDefaultClass : route.lane_class;
+  const auto found = std::find_if(config.classes.begin(), config.classes.end(), [&](const ClassConfig& c) { return c.name == name; });
+  if (found != config.classes.end()) return static_cast<std::size_t>(found - config.classes.begin());
+  if (route.lane_class.empty()) return config.classes.size() - 1;
+  return Fail(ErrorCode::kInvalid, "there is no class `" + name + "`");
+}
+
+}  // namespace
 Result<Router> Router::Create(const Config& config) {
   Router router;
+  const auto urgent =
+      std::find_if(config.classes.begin(), config.classes.end(), [](const ClassConfig& c) { return c.name == kUrgentClass; });
+  if (urgent != config.classes.end()) router.urgent_class_ = static_cast<std::size_t>(urgent - config.classes.begin());
   for (const RouteConfig& route : config.routes) {
     const std::size_t first = router.entries_.size();
     for (const std::string& filter : route.match) {
@@ -25,12 +39,40 @@ Result<Router> Router::Create(const Config& config) {
   const auto has_fields = [](const Entry& entry) { return !entry.fields.empty(); };
   const bool any = std::any_of(router.entries_.begin(), router.entries_.end(), has_fields);
   if (any || (router.unrouted_ && has_fields(*router.unrouted_))) router.payload_ = std::make_unique<PayloadFields>();
+  router.NumberLanes();
   return router;
+}
+
+void Router::NumberLanes() {
+  std::vector<Entry*> all;
+  for (Entry& entry : entries_) all.push_back(&entry);
+  if (unrouted_) all.push_back(&*unrouted_);
+  for (const Entry* entry : all) {
+    for (const TargetTemplates& target : entry->targets) lanes_.push_back({target.sink(), entry->lane_class});
+  }
+  std::sort(lanes_.begin(), lanes_.end(),
+            [](const RoutedLane& a, const RoutedLane& b) { return std::tie(a.sink, a.lane_class) < std::tie(b.sink, b.lane_class); });
+  lanes_.erase(std::unique(lanes_.begin(), lanes_.end()), lanes_.end());
+  for (Entry* entry : all) {
+    for (const TargetTemplates& target : entry->targets) {
+      const auto lane = std::find(lanes_.begin(), lanes_.end(), RoutedLane{target.sink(), entry->lane_class});
+      entry->lanes.push_back(static_cast<std::size_t>(lane - lanes_.begin()));
+    }
+  }
+}
+
+bool Router::IsUrgent(const std::string& topic) const {
+  if (!urgent_class_) return false;
+  Captures captures;
+  return std::any_of(entries_.begin(), entries_.end(),
+                     [&](const Entry& entry) { return entry.lane_class == *urgent_class_ && entry.filter.Matches(topic, captures); });
 }
 
 Result<Router::Entry> Router::MakeEntry(const Config& config, const RouteConfig& route, const std::string& filter) {
   Result<TopicFilter> parsed = TopicFilter::Parse(filter);
   if (!parsed) return tl::unexpected<Error>(parsed.error());
+  const Result<std::size_t> lane_class = ClassOf(config, route);
+  if (!lane_class) return tl::unexpected<Error>(lane_class.error());
   Result<std::vector<TopicFilter>> except = ParseExceptions(route);
   if (!except) return tl::unexpected<Error>(except.error());
   EventNames names(config.gateway, *parsed);
@@ -40,7 +82,8 @@ Result<Router::Entry> Router::MakeEntry(const Config& config, const RouteConfig&
     if (!templates) return tl::unexpected<Error>(templates.error());
     targets.push_back(std::move(*templates));
   }
-  return Entry{*parsed, std::move(*except), route.name, names.fields(), std::move(targets), 0};
+  const std::optional<Duration> ttl = route.ttl ? route.ttl : config.classes[*lane_class].ttl;
+  return Entry{*parsed, std::move(*except), route.name, *lane_class, ttl, names.fields(), std::move(targets), {}, 0};
 }
 
 Result<std::vector<TopicFilter>> Router::ParseExceptions(const RouteConfig& route) {
@@ -106,9 +149,13 @@ bool Router::Takes(const Entry& entry, const std::string& topic, Captures& captu
 void Router::Append(const Entry& entry, const Event& event, const std::string& source, const Captures& captures,
                     std::vector<Routed>& routed) const {
   const EventValues values{event, source, captures, entry.fields, payload_.get()};
-  for (const TargetTemplates& target : entry.targets) {
+  for (std::size_t i = 0; i < entry.targets.size(); ++i) {
+    const TargetTemplates& target = entry.targets[i];
     if (std::any_of(routed.begin(), routed.end(), [&](const Routed& r) { return r.sink == target.sink(); })) continue;
-    target.Render(values, routed.emplace_back());
+    Routed& one = routed.emplace_back();
+    one.lane = entry.lanes[i];
+    one.ttl = entry.ttl;
+    target.Render(values, one);
   }
 }
 

@@ -1,4 +1,4 @@
-// The router: which sinks an event goes to, under which destination and key.
+// The router: which lanes an event goes to, under which destination and key. A lane is one sink and one class.
 //
 // Routes are read in order; the first that matches wins, unless it says "continue". A sink gets an event at most once: the first route that
 // names it decides. An event that no route matches goes where `unrouted` says, or nowhere. An event that a route sends where it cannot go
@@ -24,12 +24,23 @@
 
 namespace sluice {
 
+/// A lane that some route leads to; indices in Config::sinks and Config::classes.
+struct RoutedLane {
+  std::size_t sink = 0;
+  std::size_t lane_class = 0;
+  bool operator==(const RoutedLane&) const = default;
+};
+
 class Router {
  public:
   static Result<Router> Create(const Config& config);
 
   /// Appends to `routed`.
   void Route(const Event& event, const std::string& source, std::vector<Routed>& routed) const;
+  /// All lanes that routes lead to, those of a sink side by side, higher classes first.
+  const std::vector<RoutedLane>& lanes() const { return lanes_; }
+  /// Some route of the class `alert` has a filter for `topic`: such an event should not wait for others to be committed with.
+  bool IsUrgent(const std::string& topic) const;
   /// Names of the routes that take `topic`, in order; for people.
   std::vector<std::string> MatchingRoutes(const std::string& topic) const;
   /// The fields of the payload that these look at.
@@ -41,9 +52,12 @@ class Router {
     TopicFilter filter;
     std::vector<TopicFilter> except;
     std::string route;
+    std::size_t lane_class;
+    std::optional<Duration> ttl;
     std::vector<FieldPath> fields;  // Of the payload, that its templates name.
     std::vector<TargetTemplates> targets;
-    std::size_t next;  // The entry to go on with after a match: the next route's, or past the end.
+    std::vector<std::size_t> lanes;  // One for each target.
+    std::size_t next;                // The entry to go on with after a match: the next route's, or past the end.
   };
   static Result<Entry> MakeEntry(const Config& config, const RouteConfig& route, const std::string& filter);
   static Result<std::vector<TopicFilter>> ParseExceptions(const RouteConfig& route);
@@ -52,6 +66,10 @@ class Router {
   void Append(const Entry& entry, const Event& event, const std::string& source, const Captures& captures,
               std::vector<Routed>& routed) const;
 
+  void NumberLanes();
+
+  std::vector<RoutedLane> lanes_;
+  std::optional<std::size_t> urgent_class_;
   std::vector<Entry> entries_;
   std::optional<Entry> unrouted_;
   std::unique_ptr<PayloadFields> payload_;  // If some entry has fields.

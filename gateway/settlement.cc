@@ -22,14 +22,16 @@ bool Settlement::Begin(Seq seq, std::size_t bytes) {
   return true;
 }
 
-void Settlement::Finish(Seq seq) {
+std::size_t Settlement::Finish(Seq seq) {
   Entry* entry = Find(seq);
-  if (entry == nullptr || entry->state != State::kInFlight) return;
+  if (entry == nullptr || entry->state != State::kInFlight) return 0;
+  const std::size_t bytes = entry->bytes;
   Leave(*entry, State::kDone);
   while (!window_.empty() && window_.front().state == State::kDone) {
     settled_through_ = window_.front().seq;
     window_.pop_front();
   }
+  return bytes;
 }
 
 void Settlement::Rewind() {

@@ -21,8 +21,8 @@ class Settlement {
   /// A row is about to be sent. False if it is done already (after a rewind) and must be skipped.
   /// REQUIRES: seq is above all others ever given, or was given before the last Rewind, or was reopened.
   bool Begin(Seq seq, std::size_t bytes);
-  /// The row needs no more sending. Ignored if it is not in flight.
-  void Finish(Seq seq);
+  /// The row needs no more sending: the bytes it was given with. Ignored, and 0, if it is not in flight.
+  std::size_t Finish(Seq seq);
   /// What is in flight is in flight no more; it will be given again by Begin.
   void Rewind();
   /// The row, done or not, is to be sent again; with it the prefix goes back. REQUIRES: nothing is in flight, and rows are begun again from
@@ -31,6 +31,8 @@ class Settlement {
 
   /// Highest seq such that no row up to it is unfinished. 0 if there is none yet.
   Seq SettledThrough() const { return settled_through_; }
+  /// Highest seq ever given, or 0.
+  Seq GivenThrough() const { return window_.empty() ? settled_through_ : window_.back().seq; }
   std::size_t InFlightEvents() const { return in_flight_events_; }
   std::size_t InFlightBytes() const { return in_flight_bytes_; }
 

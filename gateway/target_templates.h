@@ -18,7 +18,9 @@ namespace sluice {
 
 /// An event on its way to one sink.
 struct Routed {
-  std::size_t sink = 0;  ///< Index in Config::sinks.
+  std::size_t sink = 0;         ///< Index in Config::sinks.
+  std::size_t lane = 0;         ///< Index in Router::lanes(); set by the router,
+  std::optional<Duration> ttl;  ///< likewise: how long it may wait.
   std::string destination;
   std::optional<std::string> key;  ///< None: the topic is the key.
   std::vector<Property> headers;   ///< They take the place of the event's properties of the same names.
@@ -35,7 +37,7 @@ class TargetTemplates {
   static Result<TargetTemplates> Create(const Config& config, const RouteConfig& route, const RouteTarget& target, EventNames& names);
 
   std::size_t sink() const { return sink_; }
-  /// Fills all of `routed`.
+  /// Fills all of `routed` but the lane.
   void Render(const EventValues& values, Routed& routed) const;
 
  private:

@@ -128,6 +128,9 @@ Result<void> Outbox::OpenFile() {
   Result<DeadLetters> letters = DeadLetters::Prepare(*database_);
   if (!letters) return tl::unexpected<Error>(letters.error());
   letters_ = std::move(*letters);
+  Result<Gaps> gaps = Gaps::Prepare(*database_);
+  if (!gaps) return tl::unexpected<Error>(gaps.error());
+  gaps_ = std::move(*gaps);
   return letters_->Measure(*database_, *ledger_);
 }
 
@@ -148,6 +151,7 @@ Result<void> Outbox::PrepareFrequent() {
 void Outbox::CloseFile() {
   statements_.clear();
   letters_.reset();
+  gaps_.reset();
   frequent_.reset();
   ledger_.reset();
   database_.reset();
@@ -257,7 +261,10 @@ Result<Outbox::LaneStatements*> Outbox::StatementsOf(LaneId lane) {
       {&it->second.measure,
        "SELECT count(*), ifnull(sum(" + std::string(kRowBytes) + "), 0) FROM " + table + " WHERE seq BETWEEN ?1 AND ?2"},
       {&it->second.settle, "DELETE FROM " + table + " WHERE seq <= ?1"},
-      {&it->second.settle_all, "DELETE FROM " + table}};
+      {&it->second.settle_all, "DELETE FROM " + table},
+      {&it->second.remove, "DELETE FROM " + table + " WHERE seq = ?1"},
+      {&it->second.scan,
+       "SELECT seq, " + std::string(kRowBytes) + ", metadata FROM " + table + " WHERE seq > ?1 AND seq <= ?2 ORDER BY seq"}};
   for (const auto& [statement, sql] : all) {
     Result<Statement> prepared = database_->Prepare(sql);
     if (!prepared) {
@@ -269,8 +276,11 @@ Result<Outbox::LaneStatements*> Outbox::StatementsOf(LaneId lane) {
   return &it->second;
 }
 
-Result<void> Outbox::Commit(const Batch& batch) {
+Result<void> Outbox::Commit(Batch& batch) {
   if (Result<void> open = EnsureOpen(); !open) return open;
+  for (const LaneSettle& settle : batch.settles) {
+    if (Result<void> ahead = SettleAhead(settle); !ahead) return ahead;
+  }
   const bool has_rows = HasRows(batch);
   const bool with_rows = has_rows && !rows_are_there_;
   if (with_rows) {
@@ -279,17 +289,58 @@ Result<void> Outbox::Commit(const Batch& batch) {
   Result<void> result = TryCommit(batch, with_rows);
   if (!result && result.error().code == ErrorCode::kFull && !with_rows && ballast_.Drop()) result = TryCommit(batch, with_rows);
   if (result && has_rows) rows_are_there_ = false;
-  if (result) KeepHouse();
+  // A checkpoint that fails now is tried again before the next transaction; nothing is lost by it.
+  if (result) (void)KeepWalShort();
   return result;
 }
 
-Result<void> Outbox::TryCommit(const Batch& batch, bool with_rows) {
+// What one transaction would write too much of goes before it, in transactions of its own: settling stands by itself.
+Result<void> Outbox::SettleAhead(const LaneSettle& settle) {
+  for (;;) {
+    if (static_cast<Bytes>(ledger_->Get(LaneCounter(settle.lane, "pending_bytes"))) <= plan_.transaction / 2) return {};
+    Result<Seq> part = EndOfPart(settle);
+    if (!part) return tl::unexpected<Error>(part.error());
+    if (*part >= settle.through) return {};
+    Batch ahead;
+    ahead.last_seq = last_seq();
+    ahead.settles.push_back({settle.lane, *part});
+    Result<void> done = TryCommit(ahead, false);
+    if (!done && done.error().code == ErrorCode::kFull && ballast_.Drop()) done = TryCommit(ahead, false);
+    if (!done) return done;
+  }
+}
+
+// The last row of the lane's front that half a transaction has room for.
+Result<Seq> Outbox::EndOfPart(const LaneSettle& settle) {
+  Result<LaneStatements*> found = StatementsOf(settle.lane);
+  if (!found) return tl::unexpected<Error>(found.error());
+  Statement& scan = (*found)->scan;
+  scan.BindInt(1, 0);
+  scan.BindInt(2, static_cast<std::int64_t>(settle.through));
+  Seq end = settle.through;
+  for (Bytes bytes = 0; bytes <= plan_.transaction / 2;) {
+    Result<bool> row = scan.Step();
+    if (!row || !*row) {
+      scan.Reset();
+      if (!row) return tl::unexpected<Error>(row.error());
+      return settle.through;
+    }
+    end = static_cast<Seq>(scan.Int(0));
+    bytes += static_cast<Bytes>(scan.Int(1));
+  }
+  scan.Reset();
+  return end;
+}
+
+Result<void> Outbox::TryCommit(Batch& batch, bool with_rows) {
   if (!batch.settles.empty()) Failpoint("before_settle");
   Result<void> applied = Transact(with_rows, [&] { return Apply(batch, with_rows); });
   return with_rows && rows_are_there_ ? Result<void>() : applied;
 }
 
 Result<void> Outbox::Transact(bool has_rows, const std::function<Result<void>()>& apply) {
+  // The WAL has room for one more transaction, or there is none.
+  if (Result<void> kept = KeepWalShort(); !kept) return kept;
   Result<void> applied = frequent_->begin.Run();
   if (applied) applied = apply();
   if (applied) applied = ledger_->Write();
@@ -347,7 +398,8 @@ Result<void> Outbox::CheckRoom(const Batch& batch) {
   }
   for (const Misfit& misfit : batch.misfits) bytes += Footprint(misfit.row);
   const Bytes used = static_cast<Bytes>(*pages - *free_pages) * kPageSize;
-  if (used + bytes > plan_.intake) return Fail(ErrorCode::kFull, "the outbox has reached outbox.max_bytes");
+  if (used + bytes > (batch.reserved ? plan_.reserved : plan_.intake))
+    return Fail(ErrorCode::kFull, "the outbox has reached outbox.max_bytes");
   const bool grows = static_cast<Bytes>(*free_pages) * kPageSize < 2 * bytes;
   if (grows && FreeBytes(options_.config.path) < options_.config.min_free_bytes) {
     return Fail(ErrorCode::kFull, "the file system has less than outbox.min_free_bytes left");
@@ -355,9 +407,15 @@ Result<void> Outbox::CheckRoom(const Batch& batch) {
   return {};
 }
 
-Result<void> Outbox::Apply(const Batch& batch, bool with_rows) {
+Result<void> Outbox::Apply(Batch& batch, bool with_rows) {
   for (const DeadLetter& letter : batch.dead_letters) {
     if (Result<void> done = letters_->Keep(*database_, *ledger_, letter); !done) return done;
+  }
+  batch.dropped.clear();
+  for (const LaneDrop& drop : batch.drops) {
+    Result<DroppedRows> dropped = Drop(drop);
+    if (!dropped) return tl::unexpected<Error>(dropped.error());
+    batch.dropped.push_back(*dropped);
   }
   for (const LaneSettle& settle : batch.settles) {
     if (Result<void> done = Settle(settle); !done) return done;
@@ -370,12 +428,16 @@ Result<void> Outbox::Apply(const Batch& batch, bool with_rows) {
     for (const LaneAppend& append : batch.appends) {
       if (Result<void> done = Append(append); !done) return done;
     }
+    for (const Gap& told : batch.told_gaps) {
+      if (Result<void> done = gaps_->End(*database_, told); !done) return done;
+    }
     for (const Misfit& misfit : batch.misfits) {
       if (Result<void> done = letters_->KeepMisfit(*ledger_, misfit); !done) return done;
     }
     Count(batch);
   }
   if (Result<void> done = BoundLetters(batch, with_rows); !done) return done;
+  KeepClock(batch.clock);
   ledger_->Set("last_seq", std::max(ledger_->Get("last_seq"), static_cast<std::int64_t>(batch.last_seq)));
   ledger_->Add("commits", 1);
   return {};
@@ -415,8 +477,8 @@ void Outbox::Count(const Batch& batch) {
     const std::string name = "source/" + count.source + "/";
     const std::pair<const char*, std::uint64_t> all[] = {{"received", count.received},         {"routed", count.routed},
                                                          {"unrouted", count.unrouted},         {"refused/too_large", count.too_large},
-                                                         {"refused/retained", count.retained}, {"unprotected", count.unprotected},
-                                                         {"redelivered", count.redelivered}};
+                                                         {"refused/retained", count.retained}, {"refused/reserved_topic", count.reserved},
+                                                         {"unprotected", count.unprotected},   {"redelivered", count.redelivered}};
     for (const auto& [what, amount] : all) {
       if (amount > 0) ledger_->Add(name + what, static_cast<std::int64_t>(amount));
     }
@@ -454,16 +516,89 @@ Result<void> Outbox::SettleAll(LaneId lane, LaneStatements& statements) {
   return {};
 }
 
-void Outbox::KeepHouse() {
-  if (static_cast<Bytes>(database_->WalFrames()) * kPageSize < plan_.checkpoint) return;
-  Failpoint("before_checkpoint");
-  // A checkpoint that fails shows as a WAL that grows, and is tried again with the next commit; nothing is lost by it.
-  if (Result<void> checkpoint = database_->Checkpoint(false); !checkpoint) return;
-  ballast_.Fill(options_.config.min_free_bytes);
-  Result<std::int64_t> free_pages = frequent_->free_pages.QueryInt();
-  if (free_pages && *free_pages > kVacuumFreePages) {
-    (void)database_->Execute("PRAGMA incremental_vacuum(" + std::to_string(kVacuumPages) + ")");
+Result<DroppedRows> Outbox::Drop(const LaneDrop& drop) {
+  Result<LaneStatements*> found = StatementsOf(drop.lane);
+  if (!found) return tl::unexpected<Error>(found.error());
+  Result<Doomed> doomed = FindDoomed(drop, **found);
+  if (!doomed) return tl::unexpected<Error>(doomed.error());
+  Statement& remove = (*found)->remove;
+  for (const Gaps::Dropped& row : doomed->rows) {
+    remove.BindInt(1, static_cast<std::int64_t>(row.seq));
+    if (Result<void> run = remove.Run(); !run) return tl::unexpected<Error>(run.error());
   }
+  if (Result<void> noted = gaps_->Note(drop.lane, drop.reason, doomed->rows); !noted) return tl::unexpected<Error>(noted.error());
+  const auto events = static_cast<std::int64_t>(doomed->rows.size());
+  ledger_->Add(LaneCounter(drop.lane, "pending"), -events);
+  ledger_->Add(LaneCounter(drop.lane, "pending_bytes"), -static_cast<std::int64_t>(doomed->bytes));
+  ledger_->Add(LaneCounter(drop.lane, "dropped/") + std::string(NameOf(drop.reason)), events);
+  return DroppedRows{drop.lane, drop.reason, doomed->rows.size(), doomed->bytes};
+}
+
+Result<Outbox::Doomed> Outbox::FindDoomed(const LaneDrop& drop, LaneStatements& statements) {
+  Statement& scan = statements.scan;
+  scan.BindInt(1, static_cast<std::int64_t>(drop.after));
+  scan.BindInt(2, static_cast<std::int64_t>(drop.through));
+  Doomed doomed;
+  const Bytes wanted = drop.reason == DropReason::kQuota ? std::min(drop.bytes, plan_.transaction / 2) : plan_.transaction / 2;
+  for (std::size_t seen = 0; doomed.bytes < wanted && (drop.reason == DropReason::kQuota || seen < kDropRows); ++seen) {
+    Result<bool> stepped = scan.Step();
+    if (!stepped || !*stepped) {
+      scan.Reset();
+      if (!stepped) return tl::unexpected<Error>(stepped.error());
+      return doomed;
+    }
+    Row row;
+    row.seq = static_cast<Seq>(scan.Int(0));
+    // One that cannot be read goes the way of damaged rows when its turn comes; at the quota it goes now.
+    const bool readable = DecodeMetadata(scan.Bytes(2), row);
+    const bool goes =
+        drop.reason == DropReason::kQuota ? !IsOwnTopic(row.event.topic) : readable && row.deadline && *row.deadline < drop.now;
+    if (!goes) continue;
+    doomed.rows.push_back({row.seq, row.previous});
+    doomed.bytes += static_cast<Bytes>(scan.Int(1));
+  }
+  scan.Reset();
+  return doomed;
+}
+
+Result<std::vector<Gap>> Outbox::ReadGaps() {
+  if (Result<void> open = EnsureOpen(); !open) return tl::unexpected<Error>(open.error());
+  return gaps_->Read();
+}
+
+void Outbox::KeepClock(const ClockKept& clock) {
+  if (clock.reading.boot == BootTime{}) return;
+  ledger_->Set("clock/running_ms", clock.running.count());
+  ledger_->Set("clock/wall_ns", clock.reading.wall.time_since_epoch().count());
+  ledger_->Set("clock/boot", static_cast<std::int64_t>(clock.reading.boot.boot));
+  ledger_->Set("clock/since_boot_ns", clock.reading.boot.since_boot.count());
+  ledger_->Set("clock/synchronized", clock.reading.synchronized ? 1 : 0);
+}
+
+ClockKept Outbox::clock() const {
+  using std::chrono::nanoseconds;
+  ClockKept kept;
+  kept.running = RunningTime(ledger_->Get("clock/running_ms"));
+  kept.reading.wall = WallTime(nanoseconds(ledger_->Get("clock/wall_ns")));
+  kept.reading.boot = {static_cast<std::uint64_t>(ledger_->Get("clock/boot")), nanoseconds(ledger_->Get("clock/since_boot_ns"))};
+  kept.reading.synchronized = ledger_->Get("clock/synchronized") != 0;
+  return kept;
+}
+
+Result<void> Outbox::KeepWalShort() {
+  if (static_cast<Bytes>(database_->WalFrames()) * kPageSize < plan_.checkpoint) return {};
+  Failpoint("before_checkpoint");
+  if (Result<void> checkpoint = database_->Checkpoint(false); !checkpoint) return checkpoint;
+  ballast_.Fill(options_.config.min_free_bytes);
+  return {};
+}
+
+bool Outbox::GiveBack() {
+  if (!database_) return false;
+  Result<std::int64_t> free_pages = frequent_->free_pages.QueryInt();
+  if (!free_pages || *free_pages <= kVacuumFreePages) return false;
+  if (!database_->Execute("PRAGMA incremental_vacuum(" + std::to_string(kVacuumPages) + ")")) return false;
+  return KeepWalShort().has_value();
 }
 
 Result<LaneRead> Outbox::Read(LaneId lane, Seq after, std::size_t max_bytes) {

@@ -20,6 +20,7 @@
 #include "config/config.h"
 #include "gateway/ports.h"
 #include "store/dead_letters.h"
+#include "store/gaps.h"
 #include "store/ledger.h"
 #include "store/lock_file.h"
 #include "store/space.h"
@@ -45,7 +46,8 @@ class Outbox {
   /// and set_aside() names it.
   static Result<Outbox> Open(Options options);
 
-  Result<void> Commit(const Batch& batch);
+  /// Fills in Batch::dropped.
+  Result<void> Commit(Batch& batch);
   Result<LaneRead> Read(LaneId lane, Seq after, std::size_t max_bytes);
   /// Dead letters; each change is a transaction. Errors as Commit.
   Result<LetterPage> ReadLetters(const LetterQuery& query);
@@ -53,10 +55,14 @@ class Outbox {
   Result<bool> ExpireLetters(WallTime now);
   /// The ledger, and the room taken.
   Result<StoreCounters> Account();
+  Result<std::vector<Gap>> ReadGaps();
+  /// Gives free pages back to the file system, some at a time. True: there is more.
+  bool GiveBack();
   /// Writes the WAL back and closes.
   void Close();
 
   const std::string& id() const { return id_; }
+  ClockKept clock() const;
   Seq last_seq() const { return static_cast<Seq>(ledger_->Get("last_seq")); }
   /// Those asked for first, in the order asked; then those that no configured sink has any more.
   const std::vector<LaneState>& lanes() const { return lanes_; }
@@ -70,6 +76,14 @@ class Outbox {
     Statement measure;
     Statement settle;
     Statement settle_all;
+    Statement remove;
+    Statement scan;
+  };
+
+  /// Rows on their way out of a lane by a drop.
+  struct Doomed {
+    std::vector<Gaps::Dropped> rows;
+    Bytes bytes = 0;
   };
 
   /// Of every transaction, whatever its lanes.
@@ -96,18 +110,23 @@ class Outbox {
 
   Result<void> EnsureOpen();
   Result<void> CheckRoom(const Batch& batch);
-  Result<void> Apply(const Batch& batch, bool with_rows);
+  Result<void> KeepWalShort();
+  Result<void> SettleAhead(const LaneSettle& settle);
+  Result<Seq> EndOfPart(const LaneSettle& settle);
+  Result<void> Apply(Batch& batch, bool with_rows);
+  Result<DroppedRows> Drop(const LaneDrop& drop);
+  Result<Doomed> FindDoomed(const LaneDrop& drop, LaneStatements& statements);
+  void KeepClock(const ClockKept& clock);
   Result<void> Append(const LaneAppend& append);
   Result<void> BoundLetters(const Batch& batch, bool with_rows);
   Result<void> Settle(const LaneSettle& settle);
   Result<void> SettleAll(LaneId lane, LaneStatements& statements);
   void Count(const Batch& batch);
-  Result<void> TryCommit(const Batch& batch, bool with_rows);
+  Result<void> TryCommit(Batch& batch, bool with_rows);
   Result<void> Transact(bool has_rows, const std::function<Result<void>()>& apply);
   template <typename T>
   Result<T> ChangeLetters(const std::function<Result<T>()>& change);
   void Doubt(bool has_rows);
-  void KeepHouse();
 
   Options options_;
   const SpacePlan plan_;
@@ -116,6 +135,7 @@ class Outbox {
   std::optional<Sqlite> database_;
   std::optional<Ledger> ledger_;
   std::optional<DeadLetters> letters_;
+  std::optional<Gaps> gaps_;
   std::map<LaneId, LaneStatements> statements_;
   std::optional<FrequentStatements> frequent_;
   std::string id_;

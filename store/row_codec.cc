@@ -20,6 +20,9 @@ enum Tag : unsigned char {
   kExpiry = 7,  // Seconds, varint.
   kPropertyName = 8,
   kPropertyValue = 9,  // Of the name before it.
+  kDeadline = 10,      // Running time, milliseconds, varint.
+  kBoot = 11,          // Varint. With kSinceBoot: the wall clock was not known to be right.
+  kSinceBoot = 12,     // Nanoseconds, varint.
 };
 
 enum Flag : std::uint64_t {
@@ -109,6 +112,15 @@ void SetField(Tag tag, std::string_view bytes, Row& row) {
     case kPropertyName:
       event.properties.push_back({std::string(bytes), ""});
       break;
+    case kDeadline:
+      row.deadline = RunningTime(Number(bytes));
+      break;
+    case kBoot:
+      row.unsynchronized.emplace().boot = Number(bytes);
+      break;
+    case kSinceBoot:
+      if (row.unsynchronized) row.unsynchronized->since_boot = std::chrono::nanoseconds(Number(bytes));
+      break;
     case kPropertyValue:
       if (!event.properties.empty()) event.properties.back().value = bytes;
       break;
@@ -135,6 +147,11 @@ void EncodeMetadata(const Row& row, std::string& out) {
   AppendNumber(out, kFlags, FlagsOf(row));
   if (!event.content_type.empty()) AppendBytes(out, kContentType, event.content_type);
   if (event.expiry) AppendNumber(out, kExpiry, static_cast<std::uint64_t>(event.expiry->count()));
+  if (row.deadline) AppendNumber(out, kDeadline, static_cast<std::uint64_t>(row.deadline->count()));
+  if (row.unsynchronized) {
+    AppendNumber(out, kBoot, row.unsynchronized->boot);
+    AppendNumber(out, kSinceBoot, static_cast<std::uint64_t>(row.unsynchronized->since_boot.count()));
+  }
   for (const Property& property : event.properties) {
     AppendBytes(out, kPropertyName, property.name);
     AppendBytes(out, kPropertyValue, property.value);

@@ -14,10 +14,12 @@ namespace sluice {
 SpacePlan DivideSpace(Bytes max_bytes) {
   SpacePlan plan;
   plan.ballast = std::min<Bytes>(max_bytes / 16, 1u << 20);
-  plan.wal = std::min<Bytes>(max_bytes / 4, 8u << 20);
-  plan.checkpoint = plan.wal / 2;
+  plan.wal = std::min<Bytes>(max_bytes / 16 * 7, 8u << 20);
+  plan.transaction = std::min<Bytes>(plan.wal / 4 * 3, 4u << 20);
+  plan.checkpoint = plan.wal - plan.transaction;
   plan.database = max_bytes - plan.ballast - plan.wal;
   plan.intake = plan.database / 10 * 9;
+  plan.reserved = plan.database / 100 * 97;
   return plan;
 }
 

@@ -13,10 +13,12 @@ namespace sluice {
 /// Division of `outbox.max_bytes`.
 struct SpacePlan {
   Bytes ballast = 0;
-  Bytes wal = 0;         ///< The WAL.
-  Bytes checkpoint = 0;  ///< A checkpoint is due when the WAL is this long: the rest of its share is for the transaction that crossed it.
-  Bytes database = 0;    ///< Hard bound on the database file.
-  Bytes intake = 0;      ///< Pages in use beyond which no more rows are let in: the rest is for settling, dead letters and counters.
+  Bytes wal = 0;          ///< The WAL, at most.
+  Bytes transaction = 0;  ///< One transaction, at most: what it may add to the WAL.
+  Bytes checkpoint = 0;   ///< A checkpoint is due when the WAL is this long, so that one more transaction fits.
+  Bytes database = 0;     ///< Hard bound on the database file.
+  Bytes intake = 0;       ///< Pages in use beyond which no more rows are let in: the rest is for settling, dead letters, counters, and rows
+  Bytes reserved = 0;     ///< of the gateway itself and of classes that are kept, up to this.
 };
 SpacePlan DivideSpace(Bytes max_bytes);
 

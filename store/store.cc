@@ -1,8 +1,15 @@
 #include "store/store.h"
 
+#include <chrono>
 #include <utility>
 
 namespace sluice {
+namespace {
+
+// Without a task for so long, there is time for housekeeping.
+constexpr std::chrono::milliseconds kIdle{200};
+
+}  // namespace
 
 Result<std::unique_ptr<Store>> Store::Open(Outbox::Options options, Post post) {
   Result<Outbox> outbox = Outbox::Open(std::move(options));
@@ -15,6 +22,7 @@ Store::Store(Outbox outbox, Post post)
       post_(std::move(post)),
       outbox_id_(outbox_.id()),
       last_seq_(outbox_.last_seq()),
+      clock_(outbox_.clock()),
       lanes_(outbox_.lanes()),
       set_aside_(outbox_.set_aside()),
       thread_([this] { Work(); }) {}
@@ -72,6 +80,13 @@ void Store::Ask(std::function<T()> ask, std::function<void(T)> done) {
   });
 }
 
+void Store::ReadGaps(std::function<void(Result<std::vector<Gap>>)> done) {
+  Add(reads_, [this, done = std::move(done)]() mutable {
+    Result<std::vector<Gap>> gaps = outbox_.ReadGaps();
+    post_([gaps = std::move(gaps), done = std::move(done)]() mutable { done(std::move(gaps)); });
+  });
+}
+
 void Store::Close(std::function<void()> closed) {
   Add(reads_, [this, closed = std::move(closed)]() mutable {
     outbox_.Close();
@@ -81,8 +96,15 @@ void Store::Close(std::function<void()> closed) {
 
 void Store::Work() {
   std::unique_lock lock(mutex_);
+  const auto has_work = [this] { return stopping_ || !commits_.empty() || !reads_.empty(); };
   for (;;) {
-    changed_.wait(lock, [this] { return stopping_ || !commits_.empty() || !reads_.empty(); });
+    if (!changed_.wait_for(lock, kIdle, has_work)) {
+      lock.unlock();
+      const bool more = outbox_.GiveBack();
+      lock.lock();
+      if (!more) changed_.wait(lock, has_work);
+      continue;
+    }
     auto& queue = commits_.empty() ? reads_ : commits_;
     if (queue.empty()) return;
     auto task = std::move(queue.front());

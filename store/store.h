@@ -1,4 +1,5 @@
-// The store thread: the outbox behind the EventStore port. It alone touches the database; commits go before reads.
+// The store thread: the outbox behind the EventStore port. It alone touches the database; commits go before reads, and when there are
+// neither, free pages go back to the file system.
 #pragma once
 
 #include <condition_variable>
@@ -31,11 +32,13 @@ class Store : public EventStore {
   void PurgeLetters(LaneId lane, std::vector<Seq> seqs, std::function<void(Result<std::uint64_t>)> done) override;
   void ExpireLetters(WallTime now, std::function<void(Result<bool>)> done) override;
   void Counters(std::function<void(Result<StoreCounters>)> done) override;
+  void ReadGaps(std::function<void(Result<std::vector<Gap>>)> done) override;
   void Close(std::function<void()> closed) override;
 
   /// As the file was when it was opened.
   const std::string& outbox_id() const { return outbox_id_; }
   Seq last_seq() const { return last_seq_; }
+  const ClockKept& clock() const { return clock_; }
   const std::vector<LaneState>& lanes() const { return lanes_; }
   const std::string& set_aside() const { return set_aside_; }
 
@@ -51,6 +54,7 @@ class Store : public EventStore {
   const Post post_;
   const std::string outbox_id_;
   const Seq last_seq_;
+  const ClockKept clock_;
   const std::vector<LaneState> lanes_;
   const std::string set_aside_;
 

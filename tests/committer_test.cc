@@ -44,18 +44,28 @@ struct Fixture {
   int cuts = 0;
   int durable = 0;
   Destinations destinations{{2, 2}};
-  Committer committer{milliseconds(100), 0, router, destinations, inbox, store, clock, {[this] { ++cuts; }, [this] { ++durable; }}};
+  FakeWallClock wall_clock;
+  RunningClock running_clock{{}, wall_clock.reading};
+  UploadShare cloud_share{{4'000, 8u << 20}, {}};
+  UploadShare disk_share{{4'000, 8u << 20}, {}};
+  Committer committer{{.commit_every = milliseconds(100)},
+                      {router, destinations, inbox, store, clock, wall_clock, running_clock},
+                      {[this] { ++cuts; }, [this] { ++durable; }}};
   std::vector<std::unique_ptr<Forwarder>> forwarders;
   ConnectionId connection = inbox.OpenConnection(kSource);
 
   Fixture() {
-    AddLane(1, cloud);
-    AddLane(2, disk);
-    committer.SetLanes({{1, 0, forwarders[0].get()}, {2, 0, forwarders[1].get()}});
+    AddLane(1, cloud, cloud_share);
+    AddLane(2, disk, disk_share);
+    committer.SetLanes(
+        {{.id = 1, .lane_class = 1, .forwarder = forwarders[0].get()}, {.id = 2, .lane_class = 1, .forwarder = forwarders[1].get()}});
   }
-  void AddLane(LaneId id, Sink& sink) {
-    forwarders.push_back(std::make_unique<Forwarder>(LaneState{id, "s", "normal", 0, 0, 0}, Forwarder::Options{.sink = "s"}, sink, store,
-                                                     clock, [this] { committer.OnSettled(); }));
+  void AddLane(LaneId id, Sink& sink, UploadShare& share) {
+    const Forwarder::Surroundings surroundings{store, clock, wall_clock, share,
+                                               [this] { return running_clock.Advance(wall_clock.reading); }};
+    forwarders.push_back(std::make_unique<Forwarder>(LaneState{id, "s", "normal", 0, 0, 0},
+                                                     Forwarder::Options{.sink = "s", .lane_class = "normal"}, sink, surroundings,
+                                                     [this] { committer.OnSettled(); }));
     forwarders.back()->Start();
   }
   void Push(const std::string& topic, Refusal refusal = Refusal::kNone) {

@@ -73,6 +73,13 @@ class FakeClock : public Clock {
   std::vector<std::function<void()>> tasks_;
 };
 
+/// A wall clock that stands still until the test moves it.
+class FakeWallClock : public WallClock {
+ public:
+  ClockReading Read() const override { return reading; }
+  ClockReading reading{.wall = {}, .boot = {.boot = 1, .since_boot = std::chrono::seconds(100)}, .synchronized = true};
+};
+
 /// An outbox in memory. Answers in the clock's next RunTasks.
 class FakeStore : public EventStore {
  public:
@@ -114,9 +121,13 @@ class FakeStore : public EventStore {
   void Counters(std::function<void(Result<StoreCounters>)> done) override {
     clock_.Post([done = std::move(done)] { done(StoreCounters{}); });
   }
+  void ReadGaps(std::function<void(Result<std::vector<Gap>>)> done) override {
+    clock_.Post([gaps = gaps, done = std::move(done)]() mutable { done(std::move(gaps)); });
+  }
   void Close(std::function<void()> closed) override { clock_.Post(std::move(closed)); }
 
   std::map<LaneId, std::map<Seq, Row>> lanes;
+  std::vector<Gap> gaps;
   std::map<Seq, std::string> dead_letters;
   std::vector<Misfit> misfits;
   std::map<Seq, Row> dead_rows;
@@ -124,13 +135,17 @@ class FakeStore : public EventStore {
   std::vector<SourceCount> sources;
   std::optional<ErrorCode> refuse_rows;  ///< Batches with rows fail with this.
   std::optional<ErrorCode> refuse_all;
+  std::size_t max_rows = SIZE_MAX;  ///< Batches with rows fail with kFull if there would be more than so many.
   int commits = 0;
   int reads = 0;
 
  private:
-  Result<void> Apply(const Batch& batch) {
+  Result<void> Apply(Batch& batch) {
     if (refuse_all) return Fail(*refuse_all, "refused");
     if (refuse_rows && !(batch.appends.empty() && batch.misfits.empty())) return Fail(*refuse_rows, "rows refused");
+    if (!batch.appends.empty() && CountRows(batch) > max_rows) return Fail(ErrorCode::kFull, "too many rows");
+    batch.dropped.clear();
+    for (const LaneDrop& drop : batch.drops) batch.dropped.push_back(Drop(drop));
     for (const LaneAppend& append : batch.appends) {
       for (const Row& row : append.rows) lanes[append.lane][row.seq] = row;
     }
@@ -149,8 +164,49 @@ class FakeStore : public EventStore {
       auto& rows = lanes[settle.lane];
       rows.erase(rows.begin(), rows.upper_bound(settle.through));
     }
+    for (const Gap& told : batch.told_gaps) {
+      std::erase_if(gaps, [&](const Gap& gap) { return gap.lane == told.lane && gap.first == told.first && gap.last == told.last; });
+    }
     sources.insert(sources.end(), batch.sources.begin(), batch.sources.end());
     return {};
+  }
+
+  std::size_t CountRows(const Batch& batch) const {
+    std::size_t rows = 0;
+    for (const auto& [lane, kept] : lanes) rows += kept.size();
+    for (const LaneAppend& append : batch.appends) rows += append.rows.size();
+    return rows;
+  }
+
+  DroppedRows Drop(const LaneDrop& drop) {
+    DroppedRows dropped{.lane = drop.lane, .reason = drop.reason};
+    auto& rows = lanes[drop.lane];
+    auto it = rows.upper_bound(drop.after);
+    for (std::size_t looked = 0; it != rows.end() && it->first <= drop.through && looked < kDropRows; ++looked) {
+      const Row& row = it->second;
+      const bool enough = drop.reason == DropReason::kQuota && dropped.bytes >= drop.bytes;
+      if (enough) break;
+      const bool expired = row.deadline && *row.deadline < drop.now;
+      if (IsOwnTopic(row.event.topic) || (drop.reason == DropReason::kExpired && !expired)) {
+        ++it;
+        continue;
+      }
+      ++dropped.events;
+      dropped.bytes += Footprint(row);
+      NoteGap(drop, row);
+      it = rows.erase(it);
+    }
+    return dropped;
+  }
+
+  void NoteGap(const LaneDrop& drop, const Row& row) {
+    for (Gap& gap : gaps) {
+      if (gap.lane != drop.lane || gap.reason != drop.reason || gap.last != row.previous) continue;
+      gap.last = row.seq;
+      ++gap.events;
+      return;
+    }
+    gaps.push_back({.lane = drop.lane, .first = row.seq, .last = row.seq, .events = 1, .reason = drop.reason, .since = {}, .until = {}});
   }
 
   FakeClock& clock_;
@@ -164,6 +220,7 @@ class FakeSink : public Sink {
   void Open(SinkListener& listener) override { listener_ = &listener; }
   void Send(const Row& row) override {
     sent.push_back(row.seq);
+    rows.push_back(row);
     in_flight.push_back(row.seq);
     max_in_flight = std::max(max_in_flight, in_flight.size());
   }
@@ -191,6 +248,7 @@ class FakeSink : public Sink {
   }
 
   std::vector<Seq> sent;
+  std::vector<Row> rows;  ///< As sent.
   std::vector<Seq> in_flight;
   std::vector<Seq> delivered;
   std::size_t max_in_flight = 0;

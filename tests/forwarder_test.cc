@@ -12,6 +12,7 @@ namespace sluice {
 namespace {
 
 constexpr LaneId kLane = 1;
+constexpr UploadShare::Window kWindow{4'000, 8u << 20};
 
 std::vector<Row> Rows(Seq first, Seq last, std::size_t payload = 10) {
   std::vector<Row> rows;
@@ -33,15 +34,20 @@ std::vector<Seq> Sequence(Seq first, Seq last) {
 
 struct Fixture {
   FakeClock clock;
+  FakeWallClock wall_clock;
   FakeStore store{clock};
   FakeSink sink{clock};
+  UploadShare share{kWindow, {}};
+  RunningTime running{0};
   int settled = 0;
   std::unique_ptr<Forwarder> forwarder;
 
   void Start(std::uint64_t backlog = 0) {
     for (Row& row : Rows(1, backlog)) store.lanes[kLane][row.seq] = row;
     const LaneState lane{kLane, "cloud", "normal", backlog, backlog, backlog * 100};
-    forwarder = std::make_unique<Forwarder>(lane, Forwarder::Options{.sink = "cloud"}, sink, store, clock, [this] { ++settled; });
+    forwarder = std::make_unique<Forwarder>(lane, Forwarder::Options{.sink = "cloud", .lane_class = "normal"}, sink,
+                                            Forwarder::Surroundings{store, clock, wall_clock, share, [this] { return running; }},
+                                            [this] { ++settled; });
     forwarder->Start();
     clock.RunTasks();
   }
@@ -108,18 +114,18 @@ TEST_CASE_FIXTURE(Fixture, "forwarder: what is in flight is bounded in events an
   Start();
   SUBCASE("events") {
     Commit(Rows(1, 9'000));
-    CHECK(sink.in_flight.size() == Forwarder::kMaxEvents);
+    CHECK(sink.in_flight.size() == kWindow.events);
   }
   SUBCASE("bytes") {
     for (Seq seq = 1; seq <= 20; ++seq) Commit(Rows(seq, seq, 1u << 20));
-    CHECK(sink.in_flight.size() == 8);
+    CHECK(sink.in_flight.size() == 7);  // An eighth would pass the 8 MiB.
   }
 }
 
 TEST_CASE_FIXTURE(Fixture, "forwarder: a sink that is away costs no memory beyond the bound, and nothing is lost") {
   Start();
   for (Seq seq = 1; seq <= 30'000; seq += 100) Commit(Rows(seq, seq + 99));
-  CHECK(sink.in_flight.size() == Forwarder::kMaxEvents);
+  CHECK(sink.in_flight.size() == kWindow.events);
   while (!sink.in_flight.empty()) {
     sink.TellAll(Verdict::kDelivered);
     clock.RunTasks();

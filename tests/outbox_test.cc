@@ -72,6 +72,10 @@ struct Fixture {
   }
 };
 
+Result<void> Commit(Outbox& outbox, Batch batch) {
+  return outbox.Commit(batch);
+}
+
 std::vector<Row> RowsOf(Outbox& outbox, LaneId lane = 1) {
   std::vector<Row> rows;
   for (Seq after = 0;;) {
@@ -107,7 +111,7 @@ TEST_CASE_FIXTURE(Fixture, "outbox: what was committed is there after a reopen, 
   Row large = MakeRow(3, std::string(700'000, 'x'));
   {
     Outbox outbox = Open();
-    REQUIRE(outbox.Commit(Appending({odd, empty, large})).has_value());
+    REQUIRE(Commit(outbox, Appending({odd, empty, large})).has_value());
     outbox.Close();
   }
   Outbox outbox = Open();
@@ -140,8 +144,8 @@ TEST_CASE_FIXTURE(Fixture, "outbox: a settled event is never read again, and its
   {
     Outbox outbox = Open();
     id = outbox.id();
-    REQUIRE(outbox.Commit(Appending({MakeRow(1), MakeRow(2), MakeRow(3)})).has_value());
-    REQUIRE(outbox.Commit(Settling(3)).has_value());
+    REQUIRE(Commit(outbox, Appending({MakeRow(1), MakeRow(2), MakeRow(3)})).has_value());
+    REQUIRE(Commit(outbox, Settling(3)).has_value());
   }
   Outbox outbox = Open();
   CHECK(RowsOf(outbox).empty());
@@ -158,8 +162,8 @@ TEST_CASE_FIXTURE(Fixture, "outbox: lanes are apart, and the ledger adds up for 
   both.appends.push_back({2, {MakeRow(2)}});
   both.sources[0] = {
       .source = "local", .received = 5, .routed = 2, .unrouted = 1, .too_large = 1, .retained = 1, .unprotected = 2, .redelivered = 3};
-  REQUIRE(outbox.Commit(both).has_value());
-  REQUIRE(outbox.Commit(Settling(1)).has_value());
+  REQUIRE(Commit(outbox, both).has_value());
+  REQUIRE(Commit(outbox, Settling(1)).has_value());
   CHECK(RowsOf(outbox, 1).size() == 1);
   CHECK(RowsOf(outbox, 2).size() == 1);
   CHECK(Count(outbox, "lane/1/in") == 2);
@@ -177,10 +181,10 @@ TEST_CASE_FIXTURE(Fixture, "outbox: lanes are apart, and the ledger adds up for 
 
 TEST_CASE_FIXTURE(Fixture, "outbox: a dead letter keeps its event and is not counted as delivered") {
   Outbox outbox = Open();
-  REQUIRE(outbox.Commit(Appending({MakeRow(1), MakeRow(2, "poison"), MakeRow(3)})).has_value());
+  REQUIRE(Commit(outbox, Appending({MakeRow(1), MakeRow(2, "poison"), MakeRow(3)})).has_value());
   Batch batch = Settling(2);
   batch.dead_letters.push_back({1, 2, "too large", 3, WallTime{}});
-  REQUIRE(outbox.Commit(batch).has_value());
+  REQUIRE(Commit(outbox, batch).has_value());
   CHECK(RowsOf(outbox).size() == 1);
   CHECK(Count(outbox, "lane/1/delivered") == 1);
   CHECK(Count(outbox, "lane/1/dead_lettered") == 1);
@@ -200,7 +204,7 @@ TEST_CASE_FIXTURE(Fixture, "outbox: a misfit is a dead letter from the start: co
   batch.last_seq = 4;
   {
     Outbox outbox = Open();
-    REQUIRE(outbox.Commit(batch).has_value());
+    REQUIRE(Commit(outbox, batch).has_value());
     CHECK(RowsOf(outbox).size() == 2);
     CHECK(RowsOf(outbox, 2).empty());
     CHECK(Count(outbox, "lane/1/in") == 3);
@@ -209,7 +213,7 @@ TEST_CASE_FIXTURE(Fixture, "outbox: a misfit is a dead letter from the start: co
     CHECK(Count(outbox, "lane/2/in") == 1);
     CHECK(Count(outbox, "lane/2/pending") == 0);
     CHECK(Count(outbox, "lane/2/dead_lettered") == 1);
-    REQUIRE(outbox.Commit(Settling(3)).has_value());
+    REQUIRE(Commit(outbox, Settling(3)).has_value());
     CHECK(Count(outbox, "lane/1/delivered") == 2);
   }
   Sql("CREATE TABLE seen AS SELECT CASE WHEN (SELECT count(*) FROM dead_letter WHERE seq = 2 AND attempts = 0 AND key = CAST('k' AS BLOB)"
@@ -223,19 +227,19 @@ TEST_CASE_FIXTURE(Fixture, "outbox: a misfit is a dead letter from the start: co
 TEST_CASE_FIXTURE(Fixture, "outbox: misfits leave the room that settling and dead letters need, as rows do") {
   Outbox outbox = Open(8u << 20);
   Seq seq = 1;
-  Result<void> done = outbox.Commit(Appending({MakeRow(seq, std::string(100'000, 'x'))}));
+  Result<void> done = Commit(outbox, Appending({MakeRow(seq, std::string(100'000, 'x'))}));
   while (done && seq < 100'000) {
     Batch batch;
     batch.last_seq = seq + 1;
     batch.misfits.push_back({1, MakeRow(++seq, std::string(100'000, 'x')), "no"});
-    done = outbox.Commit(batch);
+    done = Commit(outbox, batch);
   }
   REQUIRE(!done);
   CHECK(done.error().code == ErrorCode::kFull);
   CHECK(Count(outbox, "lane/1/dead_lettered") == static_cast<std::int64_t>(seq - 2));
   Batch refused = Settling(1);
   refused.dead_letters.push_back({1, 1, "refused", 1, WallTime{}});
-  CHECK(outbox.Commit(refused).has_value());
+  CHECK(Commit(outbox, refused).has_value());
 }
 
 Batch SettingAside(std::vector<Seq> seqs, WallTime when = WallTime(std::chrono::hours(24 * 365 * 50))) {
@@ -260,12 +264,12 @@ std::vector<KeptLetter> LettersOf(Outbox& outbox, bool with_payload = true) {
 TEST_CASE_FIXTURE(Fixture, "outbox: a replayed letter is a row again, with its seq and its bytes, after a crash too") {
   {
     Outbox outbox = Open();
-    REQUIRE(outbox.Commit(Appending({MakeRow(1), MakeRow(2, "poison"), MakeRow(3)})).has_value());
-    REQUIRE(outbox.Commit(SettingAside({2})).has_value());
-    REQUIRE(outbox.Commit(Settling(3)).has_value());
-    REQUIRE(outbox.Commit(Replaying({2})).has_value());
+    REQUIRE(Commit(outbox, Appending({MakeRow(1), MakeRow(2, "poison"), MakeRow(3)})).has_value());
+    REQUIRE(Commit(outbox, SettingAside({2})).has_value());
+    REQUIRE(Commit(outbox, Settling(3)).has_value());
+    REQUIRE(Commit(outbox, Replaying({2})).has_value());
     // Again, as after a commit of unknown outcome.
-    REQUIRE(outbox.Commit(Replaying({2, 9})).has_value());
+    REQUIRE(Commit(outbox, Replaying({2, 9})).has_value());
   }
   Outbox outbox = Open();
   const std::vector<Row> rows = RowsOf(outbox);
@@ -278,18 +282,18 @@ TEST_CASE_FIXTURE(Fixture, "outbox: a replayed letter is a row again, with its s
   CHECK(Count(outbox, "lane/1/dead_lettered") == 0);
   CHECK(Count(outbox, "lane/1/dead_letters_replayed") == 1);
   CHECK(Count(outbox, "dead_letters_bytes") == 0);
-  REQUIRE(outbox.Commit(Settling(3)).has_value());
+  REQUIRE(Commit(outbox, Settling(3)).has_value());
   CHECK(Count(outbox, "lane/1/pending_bytes") == 0);
 }
 
 TEST_CASE_FIXTURE(Fixture, "outbox: a replayed letter that is refused again counts its attempts on") {
   Outbox outbox = Open();
-  REQUIRE(outbox.Commit(Appending({MakeRow(1)})).has_value());
+  REQUIRE(Commit(outbox, Appending({MakeRow(1)})).has_value());
   for (std::uint32_t round = 1; round <= 3; ++round) {
-    REQUIRE(outbox.Commit(SettingAside({1})).has_value());
+    REQUIRE(Commit(outbox, SettingAside({1})).has_value());
     REQUIRE(LettersOf(outbox).size() == 1);
     CHECK(LettersOf(outbox)[0].letter.attempts == 2 * round);
-    REQUIRE(outbox.Commit(Replaying({1})).has_value());
+    REQUIRE(Commit(outbox, Replaying({1})).has_value());
   }
 }
 
@@ -302,8 +306,8 @@ TEST_CASE_FIXTURE(Fixture, "outbox: letters are read in pages, with their payloa
       rows.push_back(MakeRow(seq, std::string(100, static_cast<char>('a' + seq))));
       seqs.push_back(seq);
     }
-    REQUIRE(outbox.Commit(Appending(rows)).has_value());
-    REQUIRE(outbox.Commit(SettingAside(seqs)).has_value());
+    REQUIRE(Commit(outbox, Appending(rows)).has_value());
+    REQUIRE(Commit(outbox, SettingAside(seqs)).has_value());
     Result<LetterPage> page = outbox.ReadLetters({1, 4, 3, 1u << 20, false});
     REQUIRE(page.has_value());
     REQUIRE(page->letters.size() == 3);
@@ -328,8 +332,8 @@ TEST_CASE_FIXTURE(Fixture, "outbox: letters are read in pages, with their payloa
 
 TEST_CASE_FIXTURE(Fixture, "outbox: purged letters are gone and counted") {
   Outbox outbox = Open();
-  REQUIRE(outbox.Commit(Appending({MakeRow(1), MakeRow(2), MakeRow(3)})).has_value());
-  REQUIRE(outbox.Commit(SettingAside({1, 2, 3})).has_value());
+  REQUIRE(Commit(outbox, Appending({MakeRow(1), MakeRow(2), MakeRow(3)})).has_value());
+  REQUIRE(Commit(outbox, SettingAside({1, 2, 3})).has_value());
   CHECK(outbox.PurgeLetters(1, {1, 3, 4}).value() == 2);
   CHECK(outbox.PurgeLetters(1, {1}).value() == 0);
   CHECK(LettersOf(outbox).size() == 1);
@@ -348,8 +352,8 @@ TEST_CASE_FIXTURE(Fixture,
   REQUIRE(outbox.has_value());
   const WallTime start(hours(24 * 365 * 50));
   for (Seq seq = 1; seq <= 30; ++seq) {
-    REQUIRE(outbox->Commit(Appending({MakeRow(seq, std::string(1'000, 'x'))})).has_value());
-    REQUIRE(outbox->Commit(SettingAside({seq}, start + hours(seq) / 10)).has_value());
+    REQUIRE(Commit(*outbox, Appending({MakeRow(seq, std::string(1'000, 'x'))})).has_value());
+    REQUIRE(Commit(*outbox, SettingAside({seq}, start + hours(seq) / 10)).has_value());
     CHECK(Count(*outbox, "dead_letters_bytes") <= 10'000);
   }
   std::vector<KeptLetter> letters = LettersOf(*outbox);
@@ -370,13 +374,13 @@ TEST_CASE_FIXTURE(Fixture, "outbox: misfits count among the letters' bytes, and 
   options.config.dead_letters.max_bytes = 10'000;
   Result<Outbox> outbox = Outbox::Open(options);
   REQUIRE(outbox.has_value());
-  REQUIRE(outbox->Commit(Appending({MakeRow(1)})).has_value());
-  REQUIRE(outbox->Commit(SettingAside({1}, MakeRow(1).event.received)).has_value());
+  REQUIRE(Commit(*outbox, Appending({MakeRow(1)})).has_value());
+  REQUIRE(Commit(*outbox, SettingAside({1}, MakeRow(1).event.received)).has_value());
   for (Seq seq = 2; seq <= 30; ++seq) {
     Batch batch;
     batch.last_seq = seq;
     batch.misfits.push_back({1, MakeRow(seq, std::string(1'000, 'x')), "no payload field `x`"});
-    REQUIRE(outbox->Commit(batch).has_value());
+    REQUIRE(Commit(*outbox, batch).has_value());
     CHECK(Count(*outbox, "dead_letters_bytes") <= 10'000);
   }
   const std::vector<KeptLetter> letters = LettersOf(*outbox);
@@ -398,8 +402,8 @@ TEST_CASE_FIXTURE(Fixture, "outbox: misfits count among the letters' bytes, and 
 TEST_CASE_FIXTURE(Fixture, "outbox: a file of a version that knew no replay is completed, and what its letters take is measured") {
   {
     Outbox outbox = Open();
-    REQUIRE(outbox.Commit(Appending({MakeRow(1), MakeRow(2)})).has_value());
-    REQUIRE(outbox.Commit(SettingAside({1})).has_value());
+    REQUIRE(Commit(outbox, Appending({MakeRow(1), MakeRow(2)})).has_value());
+    REQUIRE(Commit(outbox, SettingAside({1})).has_value());
   }
   Sql("ALTER TABLE lane_1 DROP COLUMN attempts; ALTER TABLE lane_2 DROP COLUMN attempts; DELETE FROM counter WHERE name = "
       "'dead_letters_bytes'");
@@ -407,7 +411,7 @@ TEST_CASE_FIXTURE(Fixture, "outbox: a file of a version that knew no replay is c
   CHECK(outbox.set_aside().empty());
   CHECK(RowsOf(outbox).size() == 1);
   CHECK(Count(outbox, "dead_letters_bytes") > 0);
-  REQUIRE(outbox.Commit(Replaying({1})).has_value());
+  REQUIRE(Commit(outbox, Replaying({1})).has_value());
   CHECK(Count(outbox, "dead_letters_bytes") == 0);
   CHECK(RowsOf(outbox).size() == 2);
 }
@@ -415,7 +419,7 @@ TEST_CASE_FIXTURE(Fixture, "outbox: a file of a version that knew no replay is c
 TEST_CASE_FIXTURE(Fixture, "outbox: a row whose content changed on the disk is told as damaged, never as a row") {
   {
     Outbox outbox = Open();
-    REQUIRE(outbox.Commit(Appending({MakeRow(1), MakeRow(2), MakeRow(3), MakeRow(4), MakeRow(5)})).has_value());
+    REQUIRE(Commit(outbox, Appending({MakeRow(1), MakeRow(2), MakeRow(3), MakeRow(4), MakeRow(5)})).has_value());
   }
   Sql("UPDATE lane_1 SET payload = CAST('q' AS BLOB) WHERE seq = 2; UPDATE lane_1 SET metadata = x'01' WHERE seq = 3;"
       "UPDATE lane_1 SET key = x'' WHERE seq = 4");
@@ -439,7 +443,7 @@ TEST_CASE_FIXTURE(Fixture, "outbox: a damaged file, or one of a newer version, i
   {
     Outbox outbox = Open();
     id = outbox.id();
-    REQUIRE(outbox.Commit(Appending({MakeRow(1)})).has_value());
+    REQUIRE(Commit(outbox, Appending({MakeRow(1)})).has_value());
   }
   SUBCASE("damaged") {
     dir.Write("outbox.db", std::string(100'000, 'x'));
@@ -453,7 +457,7 @@ TEST_CASE_FIXTURE(Fixture, "outbox: a damaged file, or one of a newer version, i
   CHECK(std::filesystem::file_size(outbox.set_aside()) == size);
   CHECK(outbox.id() != id);
   CHECK(RowsOf(outbox).empty());
-  CHECK(outbox.Commit(Appending({MakeRow(1)})).has_value());
+  CHECK(Commit(outbox, Appending({MakeRow(1)})).has_value());
 }
 
 TEST_CASE_FIXTURE(Fixture, "outbox: a clone on another machine has the rows, but never repeats the ids of its original") {
@@ -461,7 +465,7 @@ TEST_CASE_FIXTURE(Fixture, "outbox: a clone on another machine has the rows, but
   {
     Outbox outbox = Open();
     id = outbox.id();
-    REQUIRE(outbox.Commit(Appending({MakeRow(1)})).has_value());
+    REQUIRE(Commit(outbox, Appending({MakeRow(1)})).has_value());
   }
   Outbox::Options options = Options();
   options.machine_id_file = dir.Write("other-id", "elsewhere\n");
@@ -486,7 +490,7 @@ TEST_CASE_FIXTURE(Fixture, "outbox: the files never take more than max_bytes; at
   for (int batch = 0; batch < 10'000; ++batch) {
     std::vector<Row> rows;
     for (int i = 0; i < 20; ++i) rows.push_back(MakeRow(++seq, std::string(500, 'x')));
-    Result<void> done = outbox.Commit(Appending(rows));
+    Result<void> done = Commit(outbox, Appending(rows));
     CHECK(used() <= kMax);
     if (done) continue;
     refused = done.error().code;
@@ -496,24 +500,24 @@ TEST_CASE_FIXTURE(Fixture, "outbox: the files never take more than max_bytes; at
   REQUIRE(refused == ErrorCode::kFull);
   CHECK(seq > 5'000);
   for (Seq through = 500; through < seq / 2; through += 500) {
-    REQUIRE(outbox.Commit(Settling(through)).has_value());
+    REQUIRE(Commit(outbox, Settling(through)).has_value());
     CHECK(used() <= kMax);
   }
-  REQUIRE(outbox.Commit(Settling(seq / 2)).has_value());
-  CHECK(outbox.Commit(Appending({MakeRow(seq + 1)})).has_value());
+  REQUIRE(Commit(outbox, Settling(seq / 2)).has_value());
+  CHECK(Commit(outbox, Appending({MakeRow(seq + 1)})).has_value());
   CHECK(used() <= kMax);
   CHECK(RowsOf(outbox).size() == seq - seq / 2 + 1);
 }
 
 TEST_CASE_FIXTURE(Fixture, "outbox: a failed fsync is never trusted: the file is opened again and written through before success is said") {
   Outbox outbox = Open();
-  REQUIRE(outbox.Commit(Appending({MakeRow(1)})).has_value());
+  REQUIRE(Commit(outbox, Appending({MakeRow(1)})).has_value());
   const int opens = vfs.opens();
   const int syncs = vfs.syncs();
   vfs.Fail(FaultVfs::Fault::kSyncFails, 0, 1);
   const Batch batch = Appending({MakeRow(2)});
-  Result<void> done = outbox.Commit(batch);
-  if (!done) done = outbox.Commit(batch);
+  Result<void> done = Commit(outbox, batch);
+  if (!done) done = Commit(outbox, batch);
   REQUIRE(done.has_value());
   CHECK(vfs.failures() == 1);
   CHECK(vfs.opens() > opens);
@@ -528,15 +532,15 @@ TEST_CASE_FIXTURE(Fixture, "outbox: while the disk fails nothing is said to be d
       std::filesystem::remove(dir.Path("outbox.db"));
       std::filesystem::remove(dir.Path("outbox.db-wal"));
       Outbox outbox = Open();
-      REQUIRE(outbox.Commit(Appending({MakeRow(1), MakeRow(2)})).has_value());
+      REQUIRE(Commit(outbox, Appending({MakeRow(1), MakeRow(2)})).has_value());
       Batch batch = Appending({MakeRow(3, std::string(30'000, 'y')), MakeRow(4)});
       batch.settles.push_back({1, 1});
       vfs.Fail(fault, passes, 1000);
-      Result<void> done = outbox.Commit(batch);
+      Result<void> done = Commit(outbox, batch);
       const bool failed = vfs.failures() > 0;
       vfs.Heal();
       if (failed && done) CHECK(RowsOf(outbox).size() == 3);  // A checkpoint failed, after the commit.
-      if (!done) REQUIRE(outbox.Commit(batch).has_value());
+      if (!done) REQUIRE(Commit(outbox, batch).has_value());
       const std::vector<Row> rows = RowsOf(outbox);
       REQUIRE(rows.size() == 3);
       CHECK(rows.front().seq == 2);
@@ -554,15 +558,15 @@ TEST_CASE_FIXTURE(Fixture, "outbox: a disk that fails again while a commit of un
       std::filesystem::remove(dir.Path("outbox.db"));
       std::filesystem::remove(dir.Path("outbox.db-wal"));
       Outbox outbox = Open();
-      REQUIRE(outbox.Commit(Appending({MakeRow(1), MakeRow(2)})).has_value());
+      REQUIRE(Commit(outbox, Appending({MakeRow(1), MakeRow(2)})).has_value());
       Batch batch = Appending({MakeRow(3), MakeRow(4)});
       batch.settles.push_back({1, 1});
       vfs.Fail(FaultVfs::Fault::kSyncFails, first, 3);
-      Result<void> done = outbox.Commit(batch);
+      Result<void> done = Commit(outbox, batch);
       vfs.Fail(FaultVfs::Fault::kWriteFails, second, 1);
-      if (!done) done = outbox.Commit(batch);
+      if (!done) done = Commit(outbox, batch);
       vfs.Heal();
-      for (int tries = 0; !done && tries < 5; ++tries) done = outbox.Commit(batch);
+      for (int tries = 0; !done && tries < 5; ++tries) done = Commit(outbox, batch);
       REQUIRE_MESSAGE(done.has_value(), first, " ", second, " ", (done ? "" : done.error().message));
       CHECK(RowsOf(outbox).size() == 3);
       CHECK(Count(outbox, "lane/1/in") == 4);
@@ -611,10 +615,10 @@ TEST_CASE_FIXTURE(Fixture, "outbox: whatever is done to it, with reopens and fai
       vfs.Fail(fault, static_cast<int>(random() % 10), 1 + static_cast<int>(random() % 5));
     }
     // As the committer does: again, as it was, until it is done.
-    Result<void> done = outbox->Commit(batch);
+    Result<void> done = Commit(*outbox, batch);
     for (int tries = 0; !done && tries < 20; ++tries) {
       if (tries > 3) vfs.Heal();
-      done = outbox->Commit(batch);
+      done = Commit(*outbox, batch);
     }
     REQUIRE_MESSAGE(done.has_value(), (done ? "" : done.error().message));
     vfs.Heal();

@@ -174,9 +174,9 @@ TEST_CASE("explain: says who subscribes, which routes take the event, and where 
   source.name = "local";
   source.subscribe = {{"plant/#", 1}};
   config.sources = {source};
-  CHECK(
-      *Explain(config, "plant/graz/press/1", {}) ==
-      "topic   plant/graz/press/1\nsource  local (subscribed by plant/#, QoS 1)\nroute   presses\nto      cloud, topic p.graz, key graz\n");
+  CHECK(*Explain(config, "plant/graz/press/1", {}) ==
+        "topic   plant/graz/press/1\nsource  local (subscribed by plant/#, QoS 1)\nroute   presses\nto      cloud, topic p.graz, key graz, "
+        "class normal\n");
   CHECK(Explain(config, "x", {})->find("no source subscribes") != std::string::npos);
   CHECK(Explain(config, "x", {})->find("counted as unrouted") != std::string::npos);
   CHECK(!Explain(config, "plant/#", {}));
@@ -192,10 +192,13 @@ TEST_CASE("explain: says what each sink would get, why it would be a dead letter
   const Config config = MakeConfig({route});
   const std::string start = "topic   x/y\nsource  none: no source subscribes to this topic\nroute   r\n";
   CHECK(*Explain(config, "x/y", R"({"id":7,"b":{"c":"u v"}})") ==
-        start + "to      cloud, topic p.u_v, key 7, envelope none\n        header site: x\nto      copy, key x\n");
-  CHECK(*Explain(config, "x/y", "{}") == start + "to      cloud: a dead letter, no payload field `b.c`\nto      copy, key x\n");
-  CHECK(*Explain(config, "x/y", {}) ==
-        start + "payload name a file with one: its fields are needed: b.c, id\nto      cloud, as the payload says\nto      copy, key x\n");
+        start +
+            "to      cloud, topic p.u_v, key 7, class normal, envelope none\n        header site: x\nto      copy, key x, class normal\n");
+  CHECK(*Explain(config, "x/y", "{}") ==
+        start + "to      cloud: a dead letter, no payload field `b.c`\nto      copy, key x, class normal\n");
+  CHECK(*Explain(config, "x/y", {}) == start +
+                                           "payload name a file with one: its fields are needed: b.c, id\nto      cloud, as the payload "
+                                           "says\nto      copy, key x, class normal\n");
 }
 
 TEST_CASE("explain: an event for Kinesis goes to the configured stream, unless the route names another") {
@@ -226,11 +229,12 @@ TEST_CASE("router: the first route that matches wins, and what none matches goes
 TEST_CASE("router: after a route with `continue` later ones are looked at, but a sink gets an event once") {
   const Config config =
       MakeConfig({MakeRoute({"a/#", "+/x"}, {{"copy", ""}}, "", true), MakeRoute({"#"}, {{"cloud", "t"}, {"copy", "other"}})});
+  const Router router = *Router::Create(config);
   const std::vector<Routed> routed = Route(config, "a/x");
   REQUIRE(routed.size() == 2);
-  CHECK(routed[0].sink == 1);
+  CHECK(router.lanes()[routed[0].lane].sink == 1);
   CHECK(routed[0].destination.empty());
-  CHECK(routed[1].sink == 0);
+  CHECK(router.lanes()[routed[1].lane].sink == 0);
 }
 
 TEST_CASE("router: named wildcards, source and gateway fill templates; what Kafka does not allow in a topic becomes _") {

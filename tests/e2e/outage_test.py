@@ -257,7 +257,7 @@ class Start(unittest.TestCase):
         self.assertEqual(Run("rnu").returncode, 2)
         self.assertEqual(Run("check", "/nonexistent.json").returncode, 2)
         explained = Run("explain", "plant/graz/press/1", "-c", os.path.join(ROOT, "config", "examples", "plant.json"))
-        self.assertIn("to      cloud, topic plant.press, key graz/1\n", explained.stdout)
+        self.assertIn("to      cloud, topic plant.press, key graz/1, class normal\n", explained.stdout)
         self.assertEqual(Run("check", os.path.join(ROOT, "config", "examples", "plant.json")).returncode, 0)
         json.loads(Run("config", "schema").stdout)
         json.loads(Run("config", "show", "-c", os.path.join(ROOT, "config", "examples", "plant.json")).stdout)

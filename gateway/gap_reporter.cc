@@ -1,0 +1,65 @@
+#include "gateway/gap_reporter.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "gateway/cloud_event.h"
+#include "gateway/own_event.h"
+
+namespace sluice {
+namespace {
+
+constexpr std::chrono::milliseconds kLook{10'000};
+constexpr std::chrono::hours kLongest{1};
+
+std::string RecordOf(const LaneState& lane, const std::vector<Gap>& gaps) {
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (const Gap& gap : gaps) {
+    list.push_back({{"first", gap.first},
+                    {"last", gap.last},
+                    {"events", gap.events},
+                    {"reason", NameOf(gap.reason)},
+                    {"since", CloudEvent::FormatTime(gap.since)},
+                    {"until", CloudEvent::FormatTime(gap.until)}});
+  }
+  return nlohmann::ordered_json{{"sink", lane.sink}, {"class", lane.lane_class}, {"gaps", std::move(list)}}.dump();
+}
+
+}  // namespace
+
+GapReporter::GapReporter(const Surroundings& surroundings, const std::vector<LaneState>& lanes, std::function<bool()> may_leave)
+    : surroundings_(surroundings),
+      may_leave_(std::move(may_leave)),
+      timer_(surroundings.clock.NewTimer([this] { OnTimer(); })),
+      told_(surroundings.clock.Now()) {
+  for (const LaneState& lane : lanes) lanes_[lane.id] = lane;
+}
+
+void GapReporter::Start() {
+  timer_->Start(kLook);
+}
+
+void GapReporter::OnTimer() {
+  timer_->Start(kLook);
+  const MonotonicTime now = surroundings_.clock.Now();
+  if (surroundings_.committer.IsTellingGaps() || (!may_leave_() && now - told_ < kLongest)) return;
+  told_ = now;
+  timer_->Stop();
+  surroundings_.store.ReadGaps([this](Result<std::vector<Gap>> gaps) {
+    if (gaps) Tell(*gaps);
+    timer_->Start(kLook);
+  });
+}
+
+void GapReporter::Tell(const std::vector<Gap>& gaps) {
+  for (auto first = gaps.begin(); first != gaps.end();) {
+    const auto end = std::find_if(first, gaps.end(), [&](const Gap& gap) { return gap.lane != first->lane; });
+    const std::vector<Gap> of_lane(first, end);
+    Event event = MakeOwnEvent(kGapsTopic, RecordOf(lanes_[first->lane], of_lane), surroundings_.wall_clock.Read().wall);
+    surroundings_.committer.Publish(std::move(event), of_lane);
+    first = end;
+  }
+}
+
+}  // namespace sluice

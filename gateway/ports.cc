@@ -1,0 +1,15 @@
+#include "gateway/ports.h"
+
+namespace sluice {
+
+std::string_view NameOf(DropReason reason) {
+  switch (reason) {
+    case DropReason::kQuota:
+      return "quota";
+    case DropReason::kExpired:
+      return "ttl";
+  }
+  return "?";
+}
+
+}  // namespace sluice
