@@ -10,6 +10,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <type_traits>
 #include <utility>
 
 #include "gateway/failpoint.h"
@@ -56,6 +57,13 @@ std::string ReadLine(const std::string& path) {
   std::string line;
   std::getline(file, line);
   return line;
+}
+
+template <typename T>
+Batch Only(std::vector<T> Batch::*part, const std::type_identity_t<T>& one) {
+  Batch batch;
+  (batch.*part).push_back(one);
+  return batch;
 }
 
 bool HasRows(const Batch& batch) {
@@ -278,9 +286,7 @@ Result<Outbox::LaneStatements*> Outbox::StatementsOf(LaneId lane) {
 
 Result<void> Outbox::Commit(Batch& batch) {
   if (Result<void> open = EnsureOpen(); !open) return open;
-  for (const LaneSettle& settle : batch.settles) {
-    if (Result<void> ahead = SettleAhead(settle); !ahead) return ahead;
-  }
+  if (Result<void> ahead = SettleAhead(batch); !ahead) return ahead;
   const bool has_rows = HasRows(batch);
   const bool with_rows = has_rows && !rows_are_there_;
   if (with_rows) {
@@ -294,20 +300,44 @@ Result<void> Outbox::Commit(Batch& batch) {
   return result;
 }
 
-// What one transaction would write too much of goes before it, in transactions of its own: settling stands by itself.
-Result<void> Outbox::SettleAhead(const LaneSettle& settle) {
-  for (;;) {
-    if (static_cast<Bytes>(ledger_->Get(LaneCounter(settle.lane, "pending_bytes"))) <= plan_.transaction / 2) return {};
+// What one transaction would write too much of goes before it, in transactions of its own: settling stands by itself. Afterwards the batch
+// finds less of it, or nothing.
+Result<void> Outbox::SettleAhead(const Batch& batch) {
+  const bool is_much = std::any_of(batch.settles.begin(), batch.settles.end(), [&](const LaneSettle& settle) { return IsMuch(settle); });
+  if (!is_much) return {};
+  // Before the rows around them count as delivered.
+  for (const DeadLetter& letter : batch.dead_letters) {
+    if (Result<void> done = CommitAlone(Only(&Batch::dead_letters, letter)); !done) return done;
+  }
+  for (const LaneDrop& drop : batch.drops) {
+    if (drop.IsOpen()) continue;
+    if (Result<void> done = CommitAlone(Only(&Batch::drops, drop)); !done) return done;
+  }
+  for (const LaneSettle& settle : batch.settles) {
+    if (Result<void> done = SettleInParts(settle); !done) return done;
+  }
+  return {};
+}
+
+bool Outbox::IsMuch(const LaneSettle& settle) {
+  return static_cast<Bytes>(ledger_->Get(LaneCounter(settle.lane, "pending_bytes"))) > plan_.transaction / 2;
+}
+
+Result<void> Outbox::SettleInParts(const LaneSettle& settle) {
+  while (IsMuch(settle)) {
     Result<Seq> part = EndOfPart(settle);
     if (!part) return tl::unexpected<Error>(part.error());
     if (*part >= settle.through) return {};
-    Batch ahead;
-    ahead.last_seq = last_seq();
-    ahead.settles.push_back({settle.lane, *part});
-    Result<void> done = TryCommit(ahead, false);
-    if (!done && done.error().code == ErrorCode::kFull && ballast_.Drop()) done = TryCommit(ahead, false);
-    if (!done) return done;
+    if (Result<void> done = CommitAlone(Only(&Batch::settles, {settle.lane, *part})); !done) return done;
   }
+  return {};
+}
+
+Result<void> Outbox::CommitAlone(Batch batch) {
+  batch.last_seq = last_seq();
+  Result<void> done = TryCommit(batch, false);
+  if (!done && done.error().code == ErrorCode::kFull && ballast_.Drop()) done = TryCommit(batch, false);
+  return done;
 }
 
 // The last row of the lane's front that half a transaction has room for.

@@ -111,7 +111,10 @@ class Outbox {
   Result<void> EnsureOpen();
   Result<void> CheckRoom(const Batch& batch);
   Result<void> KeepWalShort();
-  Result<void> SettleAhead(const LaneSettle& settle);
+  Result<void> SettleAhead(const Batch& batch);
+  bool IsMuch(const LaneSettle& settle);
+  Result<void> SettleInParts(const LaneSettle& settle);
+  Result<void> CommitAlone(Batch batch);
   Result<Seq> EndOfPart(const LaneSettle& settle);
   Result<void> Apply(Batch& batch, bool with_rows);
   Result<DroppedRows> Drop(const LaneDrop& drop);

@@ -416,6 +416,17 @@ TEST_CASE_FIXTURE(Fixture, "outbox: a file of a version that knew no replay is c
   CHECK(RowsOf(outbox).size() == 2);
 }
 
+TEST_CASE_FIXTURE(Fixture, "outbox: dead letters among many large rows that are settled at once stay dead letters") {
+  Outbox outbox = Open();
+  for (Seq seq = 1; seq <= 8; ++seq) REQUIRE(Commit(outbox, Appending({MakeRow(seq, std::string(1'500'000, 'x'))})).has_value());
+  Batch batch = Settling(7);
+  for (const Seq seq : {2, 3, 6}) batch.dead_letters.push_back({1, seq, "no", 1, WallTime{}});
+  REQUIRE(Commit(outbox, batch).has_value());
+  CHECK(Count(outbox, "lane/1/dead_lettered") == 3);
+  CHECK(Count(outbox, "lane/1/delivered") == 4);
+  CHECK(Count(outbox, "lane/1/pending") == 1);
+}
+
 TEST_CASE_FIXTURE(Fixture, "outbox: a row whose content changed on the disk is told as damaged, never as a row") {
   {
     Outbox outbox = Open();

@@ -47,7 +47,10 @@ class Control:
         return lane
 
     def UntilLane(self, what, **expected):
-        Until(lambda: expected.items() <= self.Lane().items(), 30, what)
+        try:
+            Until(lambda: expected.items() <= self.Lane().items(), 30, what)
+        except TimeoutError as late:
+            raise TimeoutError(f"{late}; the lane: {self.Lane()}") from None
 
 
 def Arrived(kafka):
