@@ -8,7 +8,7 @@
 namespace sluice {
 namespace {
 
-void AppendMember(const char* name, std::string_view value, std::string& out) {
+void AppendMember(std::string_view name, std::string_view value, std::string& out) {
   out += ",\"";
   out += name;
   out += "\":";
@@ -18,15 +18,10 @@ void AppendMember(const char* name, std::string_view value, std::string& out) {
 }  // namespace
 
 void AppendCloudEventJson(const CloudEvent& event, const Row& row, std::string& out) {
-  out += R"({"specversion":"1.0")";
-  AppendMember("id", event.id(), out);
-  AppendMember("source", event.source(), out);
-  AppendMember("type", kEventType, out);
-  AppendMember("time", event.time(), out);
-  AppendMember("subject", row.event.topic, out);
-  AppendMember("sequence", event.sequence(), out);
-  if (!event.prevseq().empty()) AppendMember("prevseq", event.prevseq(), out);
-  if (!event.expirytime().empty()) AppendMember("expirytime", event.expirytime(), out);
+  const std::size_t start = out.size();
+  event.ForEachAttribute(
+      [&](std::string_view name, std::string_view value) { AppendMember(name.substr(CloudEvent::kPrefix), value, out); });
+  out[start] = '{';
   if (row.key) AppendMember("partitionkey", *row.key, out);
   if (!row.event.content_type.empty()) AppendMember("datacontenttype", row.event.content_type, out);
   if (IsUtf8(row.event.payload)) {

@@ -15,23 +15,12 @@ void Add(rd_kafka_headers_t* headers, std::string_view name, std::string_view va
   rd_kafka_header_add(headers, name.data(), static_cast<ssize_t>(name.size()), value.data(), static_cast<ssize_t>(value.size()));
 }
 
-void AddAttributes(rd_kafka_headers_t* headers, const CloudEvent& event, const Row& row) {
-  Add(headers, "ce_specversion", "1.0");
-  Add(headers, "ce_id", event.id());
-  Add(headers, "ce_source", event.source());
-  Add(headers, "ce_type", kEventType);
-  Add(headers, "ce_time", event.time());
-  Add(headers, "ce_subject", row.event.topic);
-  Add(headers, "ce_sequence", event.sequence());
-  if (!event.prevseq().empty()) Add(headers, "ce_prevseq", event.prevseq());
-  if (!event.expirytime().empty()) Add(headers, "ce_expirytime", event.expirytime());
-  if (!row.event.content_type.empty()) Add(headers, "content-type", row.event.content_type);
-}
-
 rd_kafka_headers_t* MakeHeaders(const CloudEvent& event, const Row& row) {
-  constexpr std::size_t kAttributes = 10;
-  rd_kafka_headers_t* headers = rd_kafka_headers_new((row.bare ? 0 : kAttributes) + row.event.properties.size());
-  if (!row.bare) AddAttributes(headers, event, row);
+  rd_kafka_headers_t* headers = rd_kafka_headers_new((row.bare ? 0 : CloudEvent::kMaxAttributes + 1) + row.event.properties.size());
+  if (!row.bare) {
+    event.ForEachAttribute([&](std::string_view name, std::string_view value) { Add(headers, name, value); });
+    if (!row.event.content_type.empty()) Add(headers, "content-type", row.event.content_type);
+  }
   for (const Property& property : row.event.properties) {
     // A publisher cannot pass for us: what would look like an attribute of ours is not carried.
     if (!property.name.starts_with("ce_") && property.name != "content-type") Add(headers, property.name, property.value);

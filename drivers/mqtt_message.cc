@@ -9,17 +9,10 @@ namespace {
 constexpr std::size_t kMaxText = 65'535;
 
 void AddAttributes(const CloudEvent& event, const Row& row, std::vector<Property>& properties) {
-  const auto add = [&](std::string_view name, std::string_view value) { properties.push_back({std::string(name), std::string(value)}); };
-  add("specversion", "1.0");
-  add("id", event.id());
-  add("source", event.source());
-  add("type", kEventType);
-  add("time", event.time());
-  add("subject", row.event.topic);
-  add("sequence", event.sequence());
-  if (!event.prevseq().empty()) add("prevseq", event.prevseq());
-  if (!event.expirytime().empty()) add("expirytime", event.expirytime());
-  if (row.key) add("partitionkey", *row.key);
+  event.ForEachAttribute([&](std::string_view name, std::string_view value) {
+    properties.push_back({std::string(name.substr(CloudEvent::kPrefix)), std::string(value)});
+  });
+  if (row.key) properties.push_back({"partitionkey", *row.key});
 }
 
 // A clock that was set back must not make a message live longer than its publisher said.

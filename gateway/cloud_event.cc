@@ -14,9 +14,12 @@ void WritePadded(std::array<char, N>& digits, std::uint64_t value) {
 
 constexpr std::size_t kSecondsSize = 19;  // 2026-11-23T10:00:00
 
-constexpr std::array<std::string_view, 12> kAttributes = {"specversion", "id",         "source",       "type",
-                                                          "time",        "subject",    "sequence",     "prevseq",
-                                                          "expirytime",  "dataschema", "partitionkey", "datacontenttype"};
+constexpr std::array<std::string_view, 14> kAttributes = {
+    "specversion", "id",           "source",          "type",        "time",       "subject", "sequence", "prevseq", "expirytime",
+    "dataschema",  "partitionkey", "datacontenttype", "redelivered", "timequality"};
+
+// In the order of TimeQuality.
+constexpr std::array<std::string_view, 3> kTimeQualities = {"", "corrected", "unsynchronized"};
 
 }  // namespace
 
@@ -25,20 +28,34 @@ bool IsAttributeName(std::string_view name) {
 }
 
 CloudEvent::CloudEvent(const Identity& identity)
-    : id_prefix_(identity.gateway_id + ":" + identity.outbox_id + ":"), source_prefix_("/sluice/" + identity.gateway_id + "/") {}
+    : id_prefix_(identity.gateway_id + ":" + identity.outbox_id + ":"), gateway_("/sluice/" + identity.gateway_id) {}
 
 void CloudEvent::Set(const Row& row) {
   std::array<char, 20> number{};
   const auto end = std::to_chars(number.data(), number.data() + number.size(), row.seq);
   id_.assign(id_prefix_).append(number.data(), end.ptr);
-  source_.assign(source_prefix_).append(row.source);
+  SetOrigin(row);
+  subject_ = row.event.topic;
   WritePadded(sequence_, row.seq);
   has_prevseq_ = row.previous != 0;
   if (has_prevseq_) WritePadded(prevseq_, row.previous);
 
   time_.Set(row.event.received);
+  time_quality_ = kTimeQualities[static_cast<std::size_t>(row.time_quality)];
+  redelivered_ = row.event.duplicate;
   has_expiry_ = row.event.expiry.has_value();
   if (has_expiry_) expiry_.Set(row.event.received + *row.event.expiry);
+}
+
+void CloudEvent::SetOrigin(const Row& row) {
+  source_.assign(gateway_);
+  if (!IsOwnTopic(row.event.topic)) {
+    source_.append("/").append(row.source);
+    type_ = "io.sluice.mqtt.message";
+    return;
+  }
+  const std::size_t level = row.event.topic.find('/') + 1;
+  type_.assign("io.sluice.").append(row.event.topic, level, row.event.topic.find('/', level) - level);
 }
 
 void CloudEvent::Timestamp::Set(WallTime when) {

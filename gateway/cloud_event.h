@@ -1,14 +1,18 @@
 // CloudEvents 1.0 attributes of a row. Source: CloudEvents specification 1.0.2, with the extensions "sequence", "expirytime" and, of our
-// own, "prevseq".
+// own, "prevseq", "redelivered" and "timequality".
 //
 //   id       <gateway id>:<outbox id>:<seq>      the same on every copy of a row that is ever sent
-//   source   /sluice/<gateway id>/<source>
-//   type     io.sluice.mqtt.message
+//   source   /sluice/<gateway id>/<source>; of the gateway's own events /sluice/<gateway id>
+//   type     io.sluice.mqtt.message; of the gateway's own events io.sluice.<second level of the topic>
 //   time     when the source received it, RFC 3339, UTC, microseconds
 //   subject  the MQTT topic
 //   sequence seq in 20 digits, so that it sorts as text
-//   expirytime  when the publisher's message expires, if it says so (MQTT 5)
 //   prevseq  sequence of the row before it in the same lane; absent on the first: a consumer can prove that it has all
+//   expirytime   when the publisher's message expires, if it says so (MQTT 5)
+//   redelivered  "true" if the broker had sent the message before: it may be here already, under another id
+//   timequality  of `time`: absent if the clock was right; "corrected" if it was set right before the event was first sent;
+//   "unsynchronized"
+//                if it may be wrong
 //
 // Pure.
 #pragma once
@@ -28,8 +32,6 @@ struct Identity {
   std::string outbox_id;
 };
 
-constexpr std::string_view kEventType = "io.sluice.mqtt.message";
-
 /// True for the attributes of CloudEvents 1.0 and of the extensions in use: where they travel under their own names, no other property can
 /// have one of these.
 bool IsAttributeName(std::string_view name);
@@ -42,17 +44,28 @@ class CloudEvent {
   /// RFC 3339, UTC, microseconds.
   static std::string FormatTime(WallTime when);
 
-  /// The views below are valid until the next Set; `row` must live as long.
+  /// What follows is valid until the next Set; `row` must live as long.
   void Set(const Row& row);
 
   std::string_view id() const { return id_; }
-  std::string_view source() const { return source_; }
-  std::string_view time() const { return time_.text(); }
-  /// Empty if the message does not expire.
-  std::string_view expirytime() const { return has_expiry_ ? expiry_.text() : std::string_view(); }
-  std::string_view sequence() const { return {sequence_.data(), sequence_.size()}; }
-  /// Empty on the first row of a lane.
-  std::string_view prevseq() const { return {prevseq_.data(), has_prevseq_ ? prevseq_.size() : 0}; }
+  /// Calls `add` with name and value of each attribute that the row has. Names as Kafka headers have them, "ce_id"; without the first
+  /// kPrefix characters they are bare.
+  template <typename Add>
+  void ForEachAttribute(Add add) const {
+    add("ce_specversion", "1.0");
+    add("ce_id", id_);
+    add("ce_source", source_);
+    add("ce_type", type_);
+    add("ce_time", time_.text());
+    add("ce_subject", subject_);
+    add("ce_sequence", std::string_view(sequence_.data(), sequence_.size()));
+    if (has_prevseq_) add("ce_prevseq", std::string_view(prevseq_.data(), prevseq_.size()));
+    if (has_expiry_) add("ce_expirytime", expiry_.text());
+    if (redelivered_) add("ce_redelivered", "true");
+    if (!time_quality_.empty()) add("ce_timequality", time_quality_);
+  }
+  static constexpr std::size_t kPrefix = 3;
+  static constexpr std::size_t kMaxAttributes = 11;
 
  private:
   using Digits = std::array<char, 20>;
@@ -69,16 +82,22 @@ class CloudEvent {
     std::int64_t second_ = -1;
   };
 
+  void SetOrigin(const Row& row);
+
   const std::string id_prefix_;
-  const std::string source_prefix_;
+  const std::string gateway_;
   std::string id_;
   std::string source_;
+  std::string type_;
+  std::string_view subject_;
+  std::string_view time_quality_;
   Timestamp time_;
   Timestamp expiry_;
   Digits sequence_{};
   Digits prevseq_{};
   bool has_prevseq_ = false;
   bool has_expiry_ = false;
+  bool redelivered_ = false;
 };
 
 }  // namespace sluice

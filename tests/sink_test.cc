@@ -188,7 +188,7 @@ TEST_CASE_TEMPLATE("sink: an event carries its CloudEvents attributes, and its p
     CHECK(one.key == "k\"1");
     CHECK(attribute("specversion") == "1.0");
     CHECK(attribute("source") == "/sluice/gw/local");
-    CHECK(attribute("type") == kEventType);
+    CHECK(attribute("type") == "io.sluice.mqtt.message");
     CHECK(attribute("time") == "2025-11-24T16:00:00.123456Z");
     CHECK(attribute("expirytime") == "2025-11-24T16:01:00.123456Z");
     CHECK(attribute("subject") == "plant/line-1");
