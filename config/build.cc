@@ -24,6 +24,7 @@ void ReadGateway(ObjectReader& root, GatewayConfig& gateway) {
   gateway.id = gateway.hostname;
   root.Object("gateway", [&](ObjectReader& reader) {
     reader.String("id", gateway.id);
+    reader.DurationOf("report_every", milliseconds(0), hours(24), gateway.report_every);
     const bool bad = gateway.id.empty() || gateway.id.size() > 64 || gateway.id.find_first_of(": /\t\n") != std::string::npos;
     if (bad) reader.Complain("id", "a gateway's id has 1 to 64 characters, without space, `:` and `/`: it is a part of every event's id");
     reader.StringsByName("labels", gateway.labels);

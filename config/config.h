@@ -25,6 +25,7 @@ struct GatewayConfig {
   std::string id;        ///< Default: the host name.
   std::string hostname;  ///< Not from the configuration.
   std::map<std::string, std::string> labels;
+  Duration report_every = std::chrono::minutes(5);  ///< Between status events; 0: only when something happens.
 };
 
 /// Client side of TLS, the same for every driver. Paths of PEM files; empty means: the system's CAs, no client certificate.

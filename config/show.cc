@@ -200,6 +200,7 @@ std::string ShowConfig(const Config& config) {
   static constexpr const char* kLevels[] = {"error", "warning", "info", "debug"};
   Json json;
   json["gateway"]["id"] = config.gateway.id;
+  json["gateway"]["report_every"] = FormatDuration(config.gateway.report_every);
   if (!config.gateway.labels.empty()) json["gateway"]["labels"] = config.gateway.labels;
   for (const MqttSourceConfig& source : config.sources) json["sources"][source.name] = ShowSource(source);
   json["outbox"] = {{"path", config.outbox.path},

@@ -43,6 +43,7 @@ Forwarder::Forwarder(const LaneState& lane, Options options, Sink& sink, const S
 
 void Forwarder::Start() {
   sink_.Open(*this);
+  StartDay();
   look_timer_->Start(kLook);
   state_ = State::kStreaming;
   Pump();
@@ -112,7 +113,9 @@ void Forwarder::DropExpired(Seq seq) {
 
 void Forwarder::SendRow(Row row) {
   if (row.unsynchronized) CorrectTime(row, surroundings_.wall_clock.Read());
-  surroundings_.share.Spend(place_, Footprint(row));
+  const std::size_t bytes = Footprint(row);
+  surroundings_.share.Spend(place_, bytes);
+  sent_today_ += bytes;
   sink_.Send(row);
 }
 
@@ -122,8 +125,14 @@ bool Forwarder::IsExpired(const BufferedRow& row) const {
 
 void Forwarder::OnLook() {
   look_timer_->Start(kLook);
+  StartDay();
   LogDropped();
   LookForExpired();
+}
+
+void Forwarder::StartDay() {
+  const auto today = std::chrono::floor<std::chrono::days>(surroundings_.wall_clock.Read().wall);
+  if (std::exchange(today_, today) != today) sent_today_ = 0;
 }
 
 void Forwarder::LogDropped() {
@@ -201,6 +210,7 @@ void Forwarder::OnVerdict(Seq seq, Verdict verdict, const std::string& reason) {
   if (!failing_ || refused_) return;
   failing_ = false;
   Log(LogLevel::kInfo, "forwarder", "delivering again", {{"sink", options_.sink}});
+  surroundings_.on_recovered();
 }
 
 void Forwarder::OnRefused(Seq seq, Verdict verdict, const std::string& reason) {
@@ -285,7 +295,7 @@ void Forwarder::Resume() {
 ForwarderStatus Forwarder::Status() const {
   static constexpr const char* kStates[] = {"idle", "live", "resetting", "waiting", "closed"};
   const char* state = holds_ > 0 ? "held" : kStates[static_cast<std::size_t>(state_)];
-  return {lane_, state, settlement_.InFlightEvents(), last_error_, last_error_time_};
+  return {lane_, state, settlement_.InFlightEvents(), last_error_, last_error_time_, sent_today_};
 }
 
 bool Forwarder::Hold() {

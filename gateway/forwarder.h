@@ -42,6 +42,7 @@ struct ForwarderStatus {
   std::size_t in_flight = 0;
   std::string last_error;  ///< Of the sink; empty: there was none.
   WallTime last_error_time;
+  Bytes sent_today = 0;  ///< By Footprint, since midnight UTC, or since the start.
 };
 
 class Forwarder : private SinkListener {
@@ -65,6 +66,7 @@ class Forwarder : private SinkListener {
     const WallClock& wall_clock;
     UploadShare& share;
     std::function<RunningTime()> running_time;
+    std::function<void()> on_recovered = [] {};  ///< An outage of the sink is over.
   };
 
   /// `on_settled` runs when rows, dead letters or drops wait for a transaction.
@@ -110,6 +112,7 @@ class Forwarder : private SinkListener {
   void SendRow(Row row);
   bool IsExpired(const BufferedRow& row) const;
   void OnLook();
+  void StartDay();
   void LookForExpired();
   void LogDropped();
   void DropExpired(Seq seq);
@@ -152,9 +155,11 @@ class Forwarder : private SinkListener {
   bool expiry_due_ = false;    // The next row is too old.
   bool dropping_ = false;      // The store is dropping rows behind the cursor.
 
-  bool refused_ = false;        // Since the last rewind a verdict other than kDelivered came.
-  bool retry_now_ = false;      // It was a rejection, which says nothing about the outside world being away.
-  bool failing_ = false;        // The log has said so, and not yet that it is over.
+  bool refused_ = false;    // Since the last rewind a verdict other than kDelivered came.
+  bool retry_now_ = false;  // It was a rejection, which says nothing about the outside world being away.
+  bool failing_ = false;    // The log has said so, and not yet that it is over.
+  Bytes sent_today_ = 0;
+  std::chrono::sys_days today_{};
   std::uint32_t attempts_ = 0;  // Refusals of the row that is sent alone.
 
   std::string last_error_;  // The sink's last reason for not taking a row, and when it came.

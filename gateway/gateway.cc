@@ -57,16 +57,25 @@ Gateway::Gateway(const Config& config, Router router, Parts parts)
                         for (auto& source : sources_) source->OnDurable();
                       }}),
       expiry_timer_(clock_.NewTimer([this] { ExpireLetters(); })),
-      gap_reporter_({store_, clock_, wall_clock_, committer_}, parts.lanes, [this] { return GapRecordsMayLeave(); }) {
+      gap_lanes_(LanesOf(kGapsTopic)),
+      status_lanes_(LanesOf(kStatusTopic)),
+      gap_reporter_({store_, clock_, wall_clock_, committer_}, parts.lanes, [this] { return AreUp(gap_lanes_); }),
+      status_reporter_({store_, clock_, wall_clock_, committer_}, {!status_lanes_.empty(), config.gateway.report_every},
+                       std::move(parts.status), [this] { return AreUp(status_lanes_); }) {
   parts.inbox.SetUrgent([this](const Event& event) { return router_.IsUrgent(event.topic); });
   MakeForwarders(config, parts.lanes);
-  std::vector<Routed> routed;
-  router_.Route(MakeOwnEvent(kGapsTopic, "", {}), kOwnSource, routed);
-  for (const Routed& way : routed) gap_lanes_.push_back(way.lane);
 }
 
-bool Gateway::GapRecordsMayLeave() const {
-  return std::all_of(gap_lanes_.begin(), gap_lanes_.end(), [&](std::size_t lane) { return forwarders_[lane]->IsUp(); });
+std::vector<std::size_t> Gateway::LanesOf(std::string_view own_topic) const {
+  std::vector<Routed> routed;
+  router_.Route(MakeOwnEvent(own_topic, "", {}), kOwnSource, routed);
+  std::vector<std::size_t> lanes;
+  for (const Routed& way : routed) lanes.push_back(way.lane);
+  return lanes;
+}
+
+bool Gateway::AreUp(const std::vector<std::size_t>& lanes) const {
+  return std::all_of(lanes.begin(), lanes.end(), [&](std::size_t lane) { return forwarders_[lane]->IsUp(); });
 }
 
 Committer::Options Gateway::CommitterOptions(const Config& config, Seq last_seq) const {
@@ -88,7 +97,8 @@ RunningTime Gateway::Running() {
 void Gateway::MakeForwarders(const Config& config, const std::vector<LaneState>& lanes) {
   std::random_device seed;
   std::vector<LaneSlot> slots;
-  const UploadShare::Window window{UploadShare::kLargest.events, std::min<std::size_t>(UploadShare::kLargest.bytes, config.outbox.max_bytes / 32)};
+  const UploadShare::Window window{UploadShare::kLargest.events,
+                                   std::min<std::size_t>(UploadShare::kLargest.bytes, config.outbox.max_bytes / 32)};
   for (const SinkConfig& sink : config.sinks) shares_.emplace_back(window, sink.limit);
   for (std::size_t i = 0; i < lanes.size(); ++i) {
     const auto place = static_cast<std::size_t>(
@@ -98,7 +108,8 @@ void Gateway::MakeForwarders(const Config& config, const std::vector<LaneState>&
     const Class known = ClassOf(config, lanes[i].lane_class);
     const Forwarder::Options options{
         sink.name, lanes[i].lane_class, known.config.weight, known.config.on_full, sink.retry_min, sink.retry_max, seed()};
-    const Forwarder::Surroundings surroundings{store_, clock_, wall_clock_, shares_[place], [this] { return Running(); }};
+    const Forwarder::Surroundings surroundings{
+        store_, clock_, wall_clock_, shares_[place], [this] { return Running(); }, [this] { status_reporter_.OnRecovered(); }};
     forwarders_.push_back(std::make_unique<Forwarder>(lanes[i], options, *sinks_[i], surroundings, [this] { committer_.OnSettled(); }));
     slots.push_back({lanes[i].id, known.place, known.config.on_full, lanes[i].last_seq, forwarders_.back().get()});
     if (lanes[i].pending_events > 0) {
@@ -116,6 +127,7 @@ void Gateway::Start() {
   for (auto& forwarder : forwarders_) forwarder->Start();
   for (auto& source : sources_) source->Start();
   gap_reporter_.Start();
+  status_reporter_.Start();
   ExpireLetters();
 }
 
@@ -150,7 +162,7 @@ void Gateway::Stop(std::chrono::milliseconds limit, std::function<void(bool)> st
 
 void Gateway::OnQuiet() {
   if (--awaited_ > 0) return;
-  committer_.Flush([this](bool clean) { OnInboxFlushed(clean); });
+  status_reporter_.Stop([this] { committer_.Flush([this](bool clean) { OnInboxFlushed(clean); }); });
 }
 
 void Gateway::OnInboxFlushed(bool clean) {

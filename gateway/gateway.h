@@ -19,6 +19,7 @@
 #include "gateway/inbox.h"
 #include "gateway/ports.h"
 #include "gateway/router.h"
+#include "gateway/status_reporter.h"
 
 namespace sluice {
 
@@ -35,6 +36,7 @@ class Gateway {
     std::vector<LaneState> lanes;              ///< Those of the router, in its order; then others that hold rows for a configured sink.
     std::vector<std::unique_ptr<Sink>> sinks;  ///< One for each lane.
     std::vector<std::unique_ptr<Source>> sources;
+    std::function<StatusFacts()> status;  ///< All but the counters. Called only while the gateway is there.
   };
 
   Gateway(const Config& config, Router router, Parts parts);
@@ -53,7 +55,8 @@ class Gateway {
   Committer::Options CommitterOptions(const Config& config, Seq last_seq) const;
   void MakeForwarders(const Config& config, const std::vector<LaneState>& lanes);
   void ExpireLetters();
-  bool GapRecordsMayLeave() const;
+  std::vector<std::size_t> LanesOf(std::string_view own_topic) const;
+  bool AreUp(const std::vector<std::size_t>& lanes) const;
   RunningTime Running();
   void OnQuiet();
   void OnInboxFlushed(bool clean);
@@ -74,8 +77,10 @@ class Gateway {
   std::vector<std::unique_ptr<Forwarder>> forwarders_;
   Committer committer_;
   const std::unique_ptr<Timer> expiry_timer_;
-  std::vector<std::size_t> gap_lanes_;  // Where gap records go.
+  const std::vector<std::size_t> gap_lanes_;     // Where gap records go,
+  const std::vector<std::size_t> status_lanes_;  // and where reports do.
   GapReporter gap_reporter_;
+  StatusReporter status_reporter_;
 
   std::chrono::milliseconds stop_limit_{0};
   std::size_t awaited_ = 0;  // Parts whose answer the present step of the stop waits for.

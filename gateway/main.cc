@@ -20,10 +20,12 @@
 #include "config/schema.h"
 #include "config/show.h"
 #include "drivers/ack_gate.h"
+#include "drivers/certificate.h"
 #include "drivers/cloud_event_json.h"
 #include "drivers/mqtt_control.h"
 #include "drivers/mqtt_source.h"
 #include "drivers/registry.h"
+#include "drivers/sha256.h"
 #include "gateway/cli.h"
 #include "gateway/control_socket.h"
 #include "gateway/dead_letter_tasks.h"
@@ -33,6 +35,7 @@
 #include "gateway/inbox.h"
 #include "gateway/log.h"
 #include "gateway/loop.h"
+#include "gateway/start_reason.h"
 #include "gateway/status_command.h"
 #include "gateway/status_task.h"
 #include "gateway/system_clock.h"
@@ -57,6 +60,25 @@ Inbox::Limits InboxLimits(const Config& config) {
   for (const MqttSourceConfig& source : config.sources) window = std::min<std::size_t>(window, source.receive_maximum);
   // Half the smallest receive window: while one half is being made durable the broker can send the other.
   return {kInboxEvents, kInboxBytes, std::max<std::size_t>(1, window / 2), kCutBytes};
+}
+
+struct CertificateFile {
+  std::string used_by;
+  std::string path;
+};
+
+std::vector<CertificateFile> CertificateFiles(const Config& config) {
+  std::vector<CertificateFile> files;
+  const auto add = [&](const std::string& used_by, const TlsConfig& tls) {
+    if (!tls.cert_file.empty()) files.push_back({used_by, tls.cert_file});
+  };
+  for (const MqttSourceConfig& source : config.sources) add("source " + source.name, source.tls.value_or(TlsConfig{}));
+  for (const SinkConfig& sink : config.sinks) {
+    add("sink " + sink.name, sink.kafka.tls.value_or(TlsConfig{}));
+    add("sink " + sink.name, sink.mqtt.tls.value_or(TlsConfig{}));
+    add("sink " + sink.name, sink.kinesis.auth.tls);
+  }
+  return files;
 }
 
 /// SIGTERM and SIGINT on the loop.
@@ -94,7 +116,8 @@ class Daemon {
     if (!gate) return tl::unexpected<Error>(gate.error());
     gate_ = std::move(*gate);
     control_ = std::make_unique<MqttControl>(loop_);
-    Gateway::Parts parts{loop_, wall_clock_, inbox_, *store_, store_->last_seq(), store_->clock(), Lanes(), {}, MakeSources()};
+    Gateway::Parts parts{loop_,           wall_clock_, inbox_, *store_,       store_->last_seq(),
+                         store_->clock(), Lanes(),     {},     MakeSources(), [this] { return Status(); }};
     const Identity identity{config_.gateway.id, store_->outbox_id()};
     for (const LaneState& lane : parts.lanes) {
       Result<std::unique_ptr<Sink>> made = MakeSink(*FindSink(lane.sink), lane.lane_class, {identity, loop_, *gate_, *control_});
@@ -134,6 +157,7 @@ class Daemon {
         Store::Open(std::move(options), [this](std::function<void()> task) { loop_.Post(std::move(task)); });
     if (!store) return tl::unexpected<Error>(store.error());
     store_ = std::move(*store);
+    start_reason_ = StartReason(store_->clock(), store_->was_closed(), wall_clock_.Read());
     if (!store_->set_aside().empty()) {
       Log(LogLevel::kError, "outbox", "the file was damaged or of a newer version: it is set aside, a new one is in use",
           {{"file", store_->set_aside()}});
@@ -163,9 +187,21 @@ class Daemon {
 
   StatusFacts Status() const {
     const auto uptime = std::chrono::duration_cast<std::chrono::seconds>(loop_.Now() - started_);
-    return {kVersion,        config_.gateway.id,       store_->outbox_id(),
-            uptime,          config_.outbox.max_bytes, gateway_->Sources(),
-            store_->lanes(), gateway_->Forwarders(),   {}};
+    StatusFacts facts;
+    facts.version = kVersion;
+    facts.gateway_id = config_.gateway.id;
+    facts.outbox_id = store_->outbox_id();
+    facts.config_hash = config_hash_;
+    facts.start_reason = start_reason_;
+    facts.clock = wall_clock_.Read();
+    facts.uptime = uptime;
+    facts.max_bytes = config_.outbox.max_bytes;
+    facts.sources = gateway_->Sources();
+    facts.lanes = store_->lanes();
+    facts.forwarders = gateway_->Forwarders();
+    for (const CertificateFile& file : CertificateFiles(config_))
+      facts.certificates.push_back({file.used_by, CertificateExpiry(file.path)});
+    return facts;
   }
 
   const SinkConfig* FindSink(const std::string& name) const {
@@ -226,6 +262,8 @@ class Daemon {
   bool stopping_ = false;
   Loop loop_;
   const MonotonicTime started_ = loop_.Now();
+  const std::string config_hash_ = HexOf(Sha256(ShowConfig(config_))).substr(0, 16);
+  std::string_view start_reason_;
   StopSignals signals_{loop_, [this] { OnSignal(); }};
   std::unique_ptr<Timer> give_up_;
   const SystemClock wall_clock_;

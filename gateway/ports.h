@@ -100,6 +100,8 @@ struct SourceStatus {
   std::string name;
   std::string state;       ///< One word.
   std::string last_error;  ///< Empty: there was none.
+  /// Since the start of the process: what the other side may have lost before it came here, by name.
+  std::map<std::string, std::uint64_t> losses;
 };
 
 /// The way from one outside system into the inbox (gateway/inbox.h).
@@ -269,6 +271,7 @@ struct StoreCounters {
   std::map<std::string, std::int64_t> values;  ///< Names as in store/FORMAT.md.
   std::uint64_t file_bytes = 0;                ///< Of the files that outbox.max_bytes bounds.
   std::uint64_t free_bytes = 0;                ///< Left on the file system.
+  std::map<LaneId, WallTime> oldest;           ///< When the oldest row of each lane that has any was received.
 };
 
 /// A lane as it was found when the store opened.

@@ -34,20 +34,38 @@ std::int64_t Counter(const StoreCounters& counters, const std::string& name) {
 Json SourceDocument(const SourceStatus& source, const StoreCounters& counters) {
   Json json{{"state", source.state}};
   if (!source.last_error.empty()) json["last_error"] = source.last_error;
+  for (const auto& [loss, times] : source.losses) json["since_start"][loss] = times;
   AddCounters(counters, "source/" + source.name + "/", {"received", "routed", "unrouted"}, json);
   return json;
 }
 
-Json LaneDocument(const LaneState& lane, const std::vector<ForwarderStatus>& forwarders, const StoreCounters& counters) {
+Json CertificateDocument(const CertificateStatus& certificate) {
+  Json json{{"used_by", certificate.used_by}};
+  if (certificate.expires) {
+    json["expires"] = CloudEvent::FormatTime(*certificate.expires);
+  } else {
+    json["error"] = certificate.expires.error().message;
+  }
+  return json;
+}
+
+Json LaneDocument(const LaneState& lane, const StatusFacts& facts) {
+  const std::vector<ForwarderStatus>& forwarders = facts.forwarders;
   Json json{{"id", lane.id}, {"sink", lane.sink}, {"class", lane.lane_class}};
   const auto it = std::find_if(forwarders.begin(), forwarders.end(), [&](const ForwarderStatus& f) { return f.lane == lane.id; });
   json["state"] = it == forwarders.end() ? "not configured" : it->state;
+  const auto oldest = facts.counters.oldest.find(lane.id);
+  if (oldest != facts.counters.oldest.end()) {
+    json["oldest_age_s"] = std::max<std::int64_t>(0, std::chrono::floor<std::chrono::seconds>(facts.clock.wall - oldest->second).count());
+  }
   if (it != forwarders.end()) json["in_flight"] = it->in_flight;
+  if (it != forwarders.end()) json["sent_bytes_today"] = it->sent_today;
   if (it != forwarders.end() && !it->last_error.empty()) {
     json["last_error"] = it->last_error;
     json["last_error_time"] = CloudEvent::FormatTime(it->last_error_time);
   }
-  AddCounters(counters, "lane/" + std::to_string(lane.id) + "/", {"in", "delivered", "pending", "pending_bytes", "dead_lettered"}, json);
+  AddCounters(facts.counters, "lane/" + std::to_string(lane.id) + "/", {"in", "delivered", "pending", "pending_bytes", "dead_lettered"},
+              json);
   return json;
 }
 
@@ -78,20 +96,32 @@ std::string ErrorLine(const Json& part) {
 }  // namespace
 
 Json StatusDocument(const StatusFacts& facts) {
-  Json json{{"version", facts.version}, {"gateway", facts.gateway_id}, {"outbox", facts.outbox_id}, {"uptime_s", facts.uptime.count()}};
+  Json json{{"version", facts.version},
+            {"gateway", facts.gateway_id},
+            {"outbox", facts.outbox_id},
+            {"config", facts.config_hash},
+            {"time", CloudEvent::FormatTime(facts.clock.wall)},
+            {"clock_synchronized", facts.clock.synchronized},
+            {"uptime_s", facts.uptime.count()},
+            {"start_reason", facts.start_reason}};
   json["disk"] = {{"used_bytes", facts.counters.file_bytes}, {"max_bytes", facts.max_bytes}, {"free_bytes", facts.counters.free_bytes}};
   json["dead_letters_bytes"] = Counter(facts.counters, "dead_letters_bytes");
+  json["certificates"] = Json::array();
+  for (const CertificateStatus& certificate : facts.certificates) json["certificates"].push_back(CertificateDocument(certificate));
   json["sources"] = Json::object();
   for (const SourceStatus& source : facts.sources) json["sources"][source.name] = SourceDocument(source, facts.counters);
   json["lanes"] = Json::array();
-  for (const LaneState& lane : facts.lanes) json["lanes"].push_back(LaneDocument(lane, facts.forwarders, facts.counters));
+  for (const LaneState& lane : facts.lanes) json["lanes"].push_back(LaneDocument(lane, facts));
   return json;
 }
 
 std::string StatusText(const Json& document) {
   std::string text = "sluice " + Scalar(document["version"]) + ", gateway " + Scalar(document["gateway"]) + ", outbox " +
-                     Scalar(document["outbox"]) + ", up " + Scalar(document["uptime_s"]) + " s\n";
+                     Scalar(document["outbox"]) + ", config " + Scalar(document["config"]) + "\n";
+  text += "up " + Scalar(document["uptime_s"]) + " s after a start by " + Scalar(document["start_reason"]) + ", clock " +
+          (document["clock_synchronized"] ? "synchronized" : "not synchronized") + "\n";
   text += "disk  " + Members(document["disk"], {}) + "  dead_letters_bytes " + Scalar(document["dead_letters_bytes"]) + "\n";
+  for (const Json& certificate : document["certificates"]) text += "certificate" + Members(certificate, {}) + "\n";
   for (const auto& [name, source] : document["sources"].items()) {
     text += "source " + name + " (" + Scalar(source["state"]) + ")" + Members(source, {"state", "last_error"}) + "\n" + ErrorLine(source);
   }

@@ -1,10 +1,12 @@
 // How the gateway is doing, as one JSON document: for `sluice status`, and for whoever else wants to know.
 //
-//   version, gateway, outbox, uptime_s, disk{used_bytes, max_bytes, free_bytes}, dead_letters_bytes
-//   sources{<name>: state, last_error, and its counters}
-//   lanes[id, sink, class, state, in_flight, last_error, last_error_time, and its counters]
+//   version, gateway, outbox, config, time, clock_synchronized, uptime_s, start_reason (gateway/start_reason.h)
+//   disk{used_bytes, max_bytes, free_bytes}, dead_letters_bytes, certificates[used_by, expires | error]
+//   sources{<name>: state, last_error, since_start{...}, and its counters}
+//   lanes[id, sink, class, state, in_flight, oldest_age_s, sent_bytes_today, last_error, last_error_time, and its counters]
 //
-// Counters are those of the ledger (store/FORMAT.md), whatever there are: `refused/too_large` is the member `too_large` of `refused`.
+// `config` is a hash of what is in force, without secrets. Counters are those of the ledger (store/FORMAT.md), whatever there are:
+// `refused/too_large` is the member `too_large` of `refused`.
 #pragma once
 
 #include <chrono>
@@ -15,18 +17,29 @@
 #include "config/config.h"
 #include "gateway/forwarder.h"
 #include "gateway/ports.h"
+#include "gateway/result.h"
 
 namespace sluice {
+
+/// When a certificate of ours ends, or why that is not known.
+struct CertificateStatus {
+  std::string used_by;
+  Result<WallTime> expires;
+};
 
 struct StatusFacts {
   std::string version;
   std::string gateway_id;
   std::string outbox_id;
+  std::string config_hash;
+  std::string start_reason;
+  ClockReading clock;
   std::chrono::seconds uptime{0};
   Bytes max_bytes = 0;
   std::vector<SourceStatus> sources;
   std::vector<LaneState> lanes;  ///< All of the outbox, also those that nobody forwards any more. Only their names are used.
   std::vector<ForwarderStatus> forwarders;
+  std::vector<CertificateStatus> certificates;
   StoreCounters counters;
 };
 

@@ -36,6 +36,9 @@ std::string Pragmas(const SpacePlan& plan) {
          std::to_string(plan.database / kPageSize) + "; PRAGMA journal_size_limit=" + std::to_string(plan.wal) + ";";
 }
 
+// The number of commits when the file was closed last.
+constexpr const char* kClosedAfter = "closed_after";
+
 constexpr const char* kSchema =
     "CREATE TABLE meta(name TEXT PRIMARY KEY, value) WITHOUT ROWID;"
     "CREATE TABLE counter(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
@@ -87,6 +90,7 @@ Result<Outbox> Outbox::Open(Options options) {
   if (!lock) return tl::unexpected<Error>(lock.error());
   Outbox outbox(std::move(options), std::move(*lock));
   if (Result<void> opened = outbox.OpenOrSetAside(); !opened) return tl::unexpected<Error>(opened.error());
+  outbox.was_closed_ = outbox.ledger_->Get(kClosedAfter) == outbox.ledger_->Get("commits");
   outbox.ballast_.Fill(outbox.options_.config.min_free_bytes);
   SyncDirectory(outbox.options_.config.path);
   return outbox;
@@ -695,16 +699,28 @@ Result<T> Outbox::ChangeLetters(const std::function<Result<T>()>& change) {
 Result<StoreCounters> Outbox::Account() {
   if (Result<void> open = EnsureOpen(); !open) return tl::unexpected<Error>(open.error());
   const std::string& path = options_.config.path;
-  StoreCounters counters{ledger_->All(), 0, FreeBytes(path)};
+  StoreCounters counters{ledger_->All(), 0, FreeBytes(path), {}};
   for (const char* file : {"", "-wal", "-ballast"}) {
     std::error_code missing;
     const std::uintmax_t size = std::filesystem::file_size(path + file, missing);
     if (!missing) counters.file_bytes += size;
   }
+  for (const LaneState& lane : lanes_) {
+    Result<LaneRead> first = Read(lane.id, 0, 1);
+    if (!first) return tl::unexpected<Error>(first.error());
+    if (!first->rows.empty()) counters.oldest[lane.id] = first->rows[0].event.received;
+  }
   return counters;
 }
 
 void Outbox::Close() {
+  if (database_) {
+    // Nothing that matters depends on it: a start that does not find it is taken for one after a crash.
+    (void)Transact(false, [&] {
+      ledger_->Set(kClosedAfter, ledger_->Get("commits"));
+      return Result<void>();
+    });
+  }
   if (database_) (void)database_->Checkpoint(true);
   CloseFile();
 }

@@ -68,6 +68,8 @@ class Outbox {
   const std::vector<LaneState>& lanes() const { return lanes_; }
   std::map<std::string, std::int64_t> Counters() const { return ledger_->All(); }
   const std::string& set_aside() const { return set_aside_; }
+  /// The last process that had the file has closed it.
+  bool was_closed() const { return was_closed_; }
 
  private:
   struct LaneStatements {
@@ -144,6 +146,7 @@ class Outbox {
   std::string id_;
   std::vector<LaneState> lanes_;
   std::string set_aside_;
+  bool was_closed_ = false;
 
   /// A commit whose outcome is not known: its number, and whether it had rows or counts.
   struct InDoubt {

@@ -25,6 +25,7 @@ Store::Store(Outbox outbox, Post post)
       clock_(outbox_.clock()),
       lanes_(outbox_.lanes()),
       set_aside_(outbox_.set_aside()),
+      was_closed_(outbox_.was_closed()),
       thread_([this] { Work(); }) {}
 
 Store::~Store() {

@@ -41,6 +41,7 @@ class Store : public EventStore {
   const ClockKept& clock() const { return clock_; }
   const std::vector<LaneState>& lanes() const { return lanes_; }
   const std::string& set_aside() const { return set_aside_; }
+  bool was_closed() const { return was_closed_; }
 
  private:
   Store(Outbox outbox, Post post);
@@ -57,6 +58,7 @@ class Store : public EventStore {
   const ClockKept clock_;
   const std::vector<LaneState> lanes_;
   const std::string set_aside_;
+  const bool was_closed_;
 
   std::mutex mutex_;
   std::condition_variable changed_;

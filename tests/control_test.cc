@@ -63,9 +63,9 @@ TEST_CASE("letter selection: what names nothing is refused") {
 TEST_CASE("status: every counter of the ledger shows under its source or lane, whatever its name, and those that never counted as 0") {
   StatusFacts facts;
   facts.gateway_id = "edge";
-  facts.sources = {{"local", "live", ""}};
+  facts.sources = {{"local", "live", "", {{"sessions_lost", 1}}}};
   facts.lanes = {kLanes[0], kLanes[1]};
-  facts.forwarders = {{1, "waiting", 0, "broker down", WallTime{}}};
+  facts.forwarders = {{1, "waiting", 0, "broker down", WallTime{}, 4711}};
   facts.counters.values = {{"source/local/received", 5},  {"source/local/refused/too_large", 2},
                            {"source/local2/received", 9}, {"lane/1/in", 7},
                            {"lane/1/dropped/quota", 3},   {"lane/10/in", 4}};
@@ -73,7 +73,9 @@ TEST_CASE("status: every counter of the ledger shows under its source or lane, w
   CHECK(document["sources"]["local"]["received"] == 5);
   CHECK(document["sources"]["local"]["refused"]["too_large"] == 2);
   CHECK(document["sources"]["local"]["unrouted"] == 0);
+  CHECK(document["sources"]["local"]["since_start"]["sessions_lost"] == 1);
   CHECK(document["lanes"][0]["in"] == 7);
+  CHECK(document["lanes"][0]["sent_bytes_today"] == 4711);
   CHECK(document["lanes"][0]["dropped"]["quota"] == 3);
   CHECK(document["lanes"][0]["last_error"] == "broker down");
   CHECK(document["lanes"][0]["pending"] == 0);
