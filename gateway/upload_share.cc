@@ -10,10 +10,6 @@ constexpr double kBurstSeconds = 0.25;
 // The others may leave their parts earlier than a delay was reckoned with.
 constexpr double kMaxDelaySeconds = 0.25;
 
-double DebtSeconds(double tokens, double rate) {
-  return rate <= 0 || tokens > 0 ? 0 : (1 - tokens) / rate;
-}
-
 }  // namespace
 
 std::size_t UploadShare::Add(double weight) {
@@ -45,27 +41,34 @@ UploadShare::Window UploadShare::WindowOf(std::size_t lane) const {
 void UploadShare::Accrue(MonotonicTime now) {
   const double seconds = std::chrono::duration<double>(now - accrued_).count();
   accrued_ = now;
-  for (Lane& lane : lanes_) {
-    const double part = lane.waiting ? PartOf(lane) : lane.weight / all_weights_;
-    const auto add = [&](double& tokens, double rate) { tokens = std::min(tokens + seconds * rate, std::max(1.0, kBurstSeconds * rate)); };
-    add(lane.events, part * limit_.events_per_s);
-    add(lane.bytes, part * static_cast<double>(limit_.bytes_per_s));
-  }
+  Fill(bucket_, 1, seconds);
+  for (Lane& lane : lanes_) Fill(lane.bucket, lane.waiting ? PartOf(lane) : lane.weight / all_weights_, seconds);
+}
+
+void UploadShare::Fill(Bucket& bucket, double part, double seconds) const {
+  const auto add = [&](double& tokens, double rate) { tokens = std::min(tokens + seconds * rate, std::max(1.0, kBurstSeconds * rate)); };
+  add(bucket.events, part * limit_.events_per_s);
+  add(bucket.bytes, part * static_cast<double>(limit_.bytes_per_s));
+}
+
+double UploadShare::DebtSeconds(const Bucket& bucket, double part) const {
+  const auto debt = [](double tokens, double rate) { return rate <= 0 || tokens > 0 ? 0 : (1 - tokens) / rate; };
+  return std::max(debt(bucket.events, part * limit_.events_per_s), debt(bucket.bytes, part * static_cast<double>(limit_.bytes_per_s)));
 }
 
 std::chrono::milliseconds UploadShare::DelayOf(std::size_t lane, MonotonicTime now) {
   if (!HasLimit()) return {};
   Accrue(now);
-  const double part = PartOf(lanes_[lane]);
-  const double seconds = std::max(DebtSeconds(lanes_[lane].events, part * limit_.events_per_s),
-                                  DebtSeconds(lanes_[lane].bytes, part * static_cast<double>(limit_.bytes_per_s)));
+  const double seconds = std::max(DebtSeconds(bucket_, 1), DebtSeconds(lanes_[lane].bucket, PartOf(lanes_[lane])));
   return std::chrono::milliseconds(static_cast<std::int64_t>(std::ceil(1000 * std::min(seconds, kMaxDelaySeconds))));
 }
 
 void UploadShare::Spend(std::size_t lane, std::size_t bytes) {
   if (!HasLimit()) return;
-  lanes_[lane].events -= 1;
-  lanes_[lane].bytes -= static_cast<double>(bytes);
+  for (Bucket* bucket : {&bucket_, &lanes_[lane].bucket}) {
+    bucket->events -= 1;
+    bucket->bytes -= static_cast<double>(bytes);
+  }
 }
 
 }  // namespace sluice

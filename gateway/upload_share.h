@@ -5,9 +5,11 @@
 //     gets all. By Little's law parts of the window are parts of the throughput, where no limit is set.
 //  2. Each lane has a sink connection of its own, so no lane's rows stand in line behind another's: a higher class that was idle sends at
 //     once, however much a lower one has in flight.
-//  3. Over any stretch of time no more is sent than the limit allows for it, plus a quarter of a second's worth and one row a lane.
+//  3. Over any stretch of time no more is sent than the limit allows for it, plus a quarter of a second's worth and one row.
 //
-// Pure: time is an argument. Algorithm of the limit: a token bucket a lane that may be overdrawn by one row.
+// Pure: time is an argument. Algorithm of the limit: a token bucket for the sink and one for each lane; a lane sends while both have
+// tokens, and may overdraw them by one row. The sink's holds the limit, the lanes' the parts: a lane that comes and goes uses what the
+// others are given whole meanwhile, so theirs alone would let more through.
 #pragma once
 
 #include <chrono>
@@ -46,19 +48,26 @@ class UploadShare {
   void Spend(std::size_t lane, std::size_t bytes);
 
  private:
+  /// Tokens; below 0: overdrawn.
+  struct Bucket {
+    double events = 0;
+    double bytes = 0;
+  };
   struct Lane {
     double weight;
     bool waiting = false;
-    double events = 0;  // Tokens; below 0: overdrawn.
-    double bytes = 0;
+    Bucket bucket = {};
   };
 
   /// The part of `lane` if it waits.
   double PartOf(const Lane& lane) const;
   void Accrue(MonotonicTime now);
+  void Fill(Bucket& bucket, double part, double seconds) const;
+  double DebtSeconds(const Bucket& bucket, double part) const;
 
   const Window window_;
   const UploadLimit limit_;
+  Bucket bucket_;  // Of the sink.
   std::vector<Lane> lanes_;
   double all_weights_ = 0;
   MonotonicTime accrued_{};
