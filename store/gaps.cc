@@ -16,7 +16,7 @@ Result<Gaps> Gaps::Prepare(Sqlite& database) {
   if (Result<void> made = database.Execute(kSchema); !made) return tl::unexpected<Error>(made.error());
   Gaps gaps;
   const std::pair<Statement*, const char*> sql[] = {
-      {&gaps.last_, "SELECT first, last, reason FROM gap WHERE lane = ?1 ORDER BY first DESC LIMIT 1"},
+      {&gaps.before_, "SELECT first, last, reason FROM gap WHERE lane = ?1 AND first <= ?2 ORDER BY first DESC LIMIT 1"},
       {&gaps.add_, "INSERT INTO gap VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?6)"},
       {&gaps.extend_, "UPDATE gap SET last = ?3, events = events + ?4, until = ?6 WHERE lane = ?1 AND first = ?2"},
       {&gaps.end_, "DELETE FROM gap WHERE lane = ?1 AND first = ?2 AND last = ?3"},
@@ -47,12 +47,13 @@ Result<void> Gaps::Note(LaneId lane, DropReason reason, const std::vector<Droppe
 
 // `previous`: the row of the lane before the gap's first. If that went for the same reason, its gap grows.
 Result<void> Gaps::Add(const Gap& gap, Seq previous) {
-  last_.BindInt(1, gap.lane);
-  Result<bool> before = last_.Step();
-  if (!before) return tl::unexpected<Error>(before.error());
-  const bool grows = *before && last_.Int(1) == static_cast<std::int64_t>(previous) && last_.Int(2) == static_cast<int>(gap.reason);
-  const std::int64_t first = grows ? last_.Int(0) : static_cast<std::int64_t>(gap.first);
-  last_.Reset();
+  before_.BindInt(1, gap.lane);
+  before_.BindInt(2, static_cast<std::int64_t>(previous));
+  Result<bool> found = before_.Step();
+  if (!found) return tl::unexpected<Error>(found.error());
+  const bool grows = *found && before_.Int(1) == static_cast<std::int64_t>(previous) && before_.Int(2) == static_cast<int>(gap.reason);
+  const std::int64_t first = grows ? before_.Int(0) : static_cast<std::int64_t>(gap.first);
+  before_.Reset();
   Statement& write = grows ? extend_ : add_;
   write.BindInt(1, gap.lane);
   write.BindInt(2, first);

@@ -33,7 +33,7 @@ class Gaps {
  private:
   Result<void> Add(const Gap& gap, Seq previous);
 
-  Statement last_;
+  Statement before_;
   Statement add_;
   Statement extend_;
   Statement end_;

@@ -305,11 +305,20 @@ Result<void> Outbox::Commit(Batch& batch) {
 }
 
 // What one transaction would write too much of goes before it, in transactions of its own: settling stands by itself. Afterwards the batch
-// finds less of it, or nothing.
+// finds nothing of it.
 Result<void> Outbox::SettleAhead(const Batch& batch) {
-  const bool is_much = std::any_of(batch.settles.begin(), batch.settles.end(), [&](const LaneSettle& settle) { return IsMuch(settle); });
-  if (!is_much) return {};
-  // Before the rows around them count as delivered.
+  const Bytes bound = plan_.transaction / 2;
+  Bytes together = 0;
+  for (const LaneSettle& settle : batch.settles) together += static_cast<Bytes>(ledger_->Get(LaneCounter(settle.lane, "pending_bytes")));
+  if (together <= bound) return {};
+  together = 0;
+  for (const LaneSettle& settle : batch.settles) {
+    Result<Measured> measured = Measure(settle.lane, 0, settle.through);
+    if (!measured) return tl::unexpected<Error>(measured.error());
+    together += static_cast<Bytes>(measured->bytes);
+  }
+  if (together <= bound) return {};
+  // Rows that leave in another way have to be gone before, or they would count as delivered.
   for (const DeadLetter& letter : batch.dead_letters) {
     if (Result<void> done = CommitAlone(Only(&Batch::dead_letters, letter)); !done) return done;
   }
@@ -323,16 +332,12 @@ Result<void> Outbox::SettleAhead(const Batch& batch) {
   return {};
 }
 
-bool Outbox::IsMuch(const LaneSettle& settle) {
-  return static_cast<Bytes>(ledger_->Get(LaneCounter(settle.lane, "pending_bytes"))) > plan_.transaction / 2;
-}
-
 Result<void> Outbox::SettleInParts(const LaneSettle& settle) {
-  while (IsMuch(settle)) {
-    Result<Seq> part = EndOfPart(settle);
-    if (!part) return tl::unexpected<Error>(part.error());
-    if (*part >= settle.through) return {};
-    if (Result<void> done = CommitAlone(Only(&Batch::settles, {settle.lane, *part})); !done) return done;
+  for (Seq part = 0; part < settle.through;) {
+    Result<Seq> end = EndOfPart(settle);
+    if (!end) return tl::unexpected<Error>(end.error());
+    part = *end;
+    if (Result<void> done = CommitAlone(Only(&Batch::settles, {settle.lane, part})); !done) return done;
   }
   return {};
 }
@@ -342,6 +347,19 @@ Result<void> Outbox::CommitAlone(Batch batch) {
   Result<void> done = TryCommit(batch, false);
   if (!done && done.error().code == ErrorCode::kFull && ballast_.Drop()) done = TryCommit(batch, false);
   return done;
+}
+
+Result<Outbox::Measured> Outbox::Measure(LaneId lane, Seq first, Seq last) {
+  Result<LaneStatements*> found = StatementsOf(lane);
+  if (!found) return tl::unexpected<Error>(found.error());
+  Statement& measure = (*found)->measure;
+  measure.BindInt(1, static_cast<std::int64_t>(first));
+  measure.BindInt(2, static_cast<std::int64_t>(last));
+  Result<bool> stepped = measure.Step();
+  const Measured measured = stepped && *stepped ? Measured{measure.Int(0), measure.Int(1)} : Measured{};
+  measure.Reset();
+  if (!stepped) return tl::unexpected<Error>(stepped.error());
+  return measured;
 }
 
 // The last row of the lane's front that half a transaction has room for.
@@ -442,14 +460,16 @@ Result<void> Outbox::CheckRoom(const Batch& batch) {
 }
 
 Result<void> Outbox::Apply(Batch& batch, bool with_rows) {
-  for (const DeadLetter& letter : batch.dead_letters) {
-    if (Result<void> done = letters_->Keep(*database_, *ledger_, letter); !done) return done;
-  }
+  // What is given up makes room for the dead letters, which are copied before they leave their lane.
   batch.dropped.clear();
+  Bytes room = plan_.transaction / 2;
   for (const LaneDrop& drop : batch.drops) {
-    Result<DroppedRows> dropped = Drop(drop);
+    Result<DroppedRows> dropped = Drop(drop, room);
     if (!dropped) return tl::unexpected<Error>(dropped.error());
     batch.dropped.push_back(*dropped);
+  }
+  for (const DeadLetter& letter : batch.dead_letters) {
+    if (Result<void> done = letters_->Keep(*database_, *ledger_, letter); !done) return done;
   }
   for (const LaneSettle& settle : batch.settles) {
     if (Result<void> done = Settle(settle); !done) return done;
@@ -524,18 +544,13 @@ Result<void> Outbox::Settle(const LaneSettle& settle) {
   if (!found) return tl::unexpected<Error>(found.error());
   LaneStatements& statements = **found;
   if (settle.through >= static_cast<Seq>(ledger_->Get(LaneCounter(settle.lane, "last_seq")))) return SettleAll(settle.lane, statements);
-  statements.measure.BindInt(1, 0);
-  statements.measure.BindInt(2, static_cast<std::int64_t>(settle.through));
-  Result<bool> measured = statements.measure.Step();
+  Result<Measured> measured = Measure(settle.lane, 0, settle.through);
   if (!measured) return tl::unexpected<Error>(measured.error());
-  const std::int64_t rows = statements.measure.Int(0);
-  const std::int64_t bytes = statements.measure.Int(1);
-  statements.measure.Reset();
   statements.settle.BindInt(1, static_cast<std::int64_t>(settle.through));
   if (Result<void> run = statements.settle.Run(); !run) return run;
-  ledger_->Add(LaneCounter(settle.lane, "pending"), -rows);
-  ledger_->Add(LaneCounter(settle.lane, "pending_bytes"), -bytes);
-  ledger_->Add(LaneCounter(settle.lane, "delivered"), rows);
+  ledger_->Add(LaneCounter(settle.lane, "pending"), -measured->rows);
+  ledger_->Add(LaneCounter(settle.lane, "pending_bytes"), -measured->bytes);
+  ledger_->Add(LaneCounter(settle.lane, "delivered"), measured->rows);
   return {};
 }
 
@@ -550,10 +565,11 @@ Result<void> Outbox::SettleAll(LaneId lane, LaneStatements& statements) {
   return {};
 }
 
-Result<DroppedRows> Outbox::Drop(const LaneDrop& drop) {
+// `room`: how much all drops of a transaction may come to; less what this one takes.
+Result<DroppedRows> Outbox::Drop(const LaneDrop& drop, Bytes& room) {
   Result<LaneStatements*> found = StatementsOf(drop.lane);
   if (!found) return tl::unexpected<Error>(found.error());
-  Result<Doomed> doomed = FindDoomed(drop, **found);
+  Result<Doomed> doomed = FindDoomed(drop, **found, drop.IsOpen() ? room : plan_.transaction);
   if (!doomed) return tl::unexpected<Error>(doomed.error());
   Statement& remove = (*found)->remove;
   for (const Gaps::Dropped& row : doomed->rows) {
@@ -561,19 +577,20 @@ Result<DroppedRows> Outbox::Drop(const LaneDrop& drop) {
     if (Result<void> run = remove.Run(); !run) return tl::unexpected<Error>(run.error());
   }
   if (Result<void> noted = gaps_->Note(drop.lane, drop.reason, doomed->rows); !noted) return tl::unexpected<Error>(noted.error());
+  room -= std::min(room, doomed->bytes);
   const auto events = static_cast<std::int64_t>(doomed->rows.size());
   ledger_->Add(LaneCounter(drop.lane, "pending"), -events);
   ledger_->Add(LaneCounter(drop.lane, "pending_bytes"), -static_cast<std::int64_t>(doomed->bytes));
   ledger_->Add(LaneCounter(drop.lane, "dropped/") + std::string(NameOf(drop.reason)), events);
-  return DroppedRows{drop.lane, drop.reason, doomed->rows.size(), doomed->bytes};
+  return DroppedRows{drop.lane, drop.reason, doomed->rows.size(), doomed->footprint};
 }
 
-Result<Outbox::Doomed> Outbox::FindDoomed(const LaneDrop& drop, LaneStatements& statements) {
+Result<Outbox::Doomed> Outbox::FindDoomed(const LaneDrop& drop, LaneStatements& statements, Bytes room) {
   Statement& scan = statements.scan;
   scan.BindInt(1, static_cast<std::int64_t>(drop.after));
   scan.BindInt(2, static_cast<std::int64_t>(drop.through));
   Doomed doomed;
-  const Bytes wanted = drop.reason == DropReason::kQuota ? std::min(drop.bytes, plan_.transaction / 2) : plan_.transaction / 2;
+  const Bytes wanted = drop.reason == DropReason::kQuota ? std::min(drop.bytes, room) : room;
   for (std::size_t seen = 0; doomed.bytes < wanted && (drop.reason == DropReason::kQuota || seen < kDropRows); ++seen) {
     Result<bool> stepped = scan.Step();
     if (!stepped || !*stepped) {
@@ -584,10 +601,13 @@ Result<Outbox::Doomed> Outbox::FindDoomed(const LaneDrop& drop, LaneStatements& 
     Row row;
     row.seq = static_cast<Seq>(scan.Int(0));
     // One that cannot be read goes the way of damaged rows when its turn comes; at the quota it goes now.
-    const bool readable = DecodeMetadata(scan.Bytes(2), row);
+    const std::string metadata = scan.Bytes(2);
+    const bool readable = DecodeMetadata(metadata, row);
     const bool goes =
         drop.reason == DropReason::kQuota ? !IsOwnTopic(row.event.topic) : readable && row.deadline && *row.deadline < drop.now;
     if (!goes) continue;
+    // As the forwarder counts: what the metadata holds instead of the metadata. (The row here has nothing else.)
+    doomed.footprint += static_cast<Bytes>(scan.Int(1)) - metadata.size() + Footprint(row) - Footprint(Row{});
     doomed.rows.push_back({row.seq, row.previous});
     doomed.bytes += static_cast<Bytes>(scan.Int(1));
   }

@@ -82,10 +82,17 @@ class Outbox {
     Statement scan;
   };
 
+  /// A stretch of a lane.
+  struct Measured {
+    std::int64_t rows = 0;
+    std::int64_t bytes = 0;  // As in pending_bytes.
+  };
+
   /// Rows on their way out of a lane by a drop.
   struct Doomed {
     std::vector<Gaps::Dropped> rows;
-    Bytes bytes = 0;
+    Bytes bytes = 0;      // As in pending_bytes.
+    Bytes footprint = 0;  // As the forwarder counts.
   };
 
   /// Of every transaction, whatever its lanes.
@@ -114,13 +121,13 @@ class Outbox {
   Result<void> CheckRoom(const Batch& batch);
   Result<void> KeepWalShort();
   Result<void> SettleAhead(const Batch& batch);
-  bool IsMuch(const LaneSettle& settle);
   Result<void> SettleInParts(const LaneSettle& settle);
   Result<void> CommitAlone(Batch batch);
+  Result<Measured> Measure(LaneId lane, Seq first, Seq last);
   Result<Seq> EndOfPart(const LaneSettle& settle);
   Result<void> Apply(Batch& batch, bool with_rows);
-  Result<DroppedRows> Drop(const LaneDrop& drop);
-  Result<Doomed> FindDoomed(const LaneDrop& drop, LaneStatements& statements);
+  Result<DroppedRows> Drop(const LaneDrop& drop, Bytes& room);
+  Result<Doomed> FindDoomed(const LaneDrop& drop, LaneStatements& statements, Bytes room);
   void KeepClock(const ClockKept& clock);
   Result<void> Append(const LaneAppend& append);
   Result<void> BoundLetters(const Batch& batch, bool with_rows);
