@@ -14,6 +14,7 @@ namespace {
 constexpr std::chrono::milliseconds kSettleDelay{1'000};
 constexpr std::uint64_t kSettleRows = 5'000;
 constexpr std::chrono::milliseconds kRetryDelay{500};
+constexpr int kMaxDoublings = 6;
 
 bool HasSettling(const Batch& batch) {
   return !batch.settles.empty() || !batch.dead_letters.empty() || !batch.drops.empty();
@@ -68,8 +69,7 @@ Committer::Committer(const Options& options, const Surroundings& surroundings, H
         settle_due_ = true;
         CommitIfDue();
       })),
-      retry_timer_(surroundings.clock.NewTimer([this] { CommitIfDue(); })),
-      drop_bytes_(options.drop_bytes) {}
+      retry_timer_(surroundings.clock.NewTimer([this] { CommitIfDue(); })) {}
 
 void Committer::OnInbox() {
   Failpoint("after_receive");
@@ -77,6 +77,7 @@ void Committer::OnInbox() {
 }
 
 void Committer::Publish(Event event, std::vector<Gap> gaps) {
+  if (surroundings_.router.IsUrgent(event.topic)) events_due_ = true;
   gaps_under_way_ += gaps.size();
   own_.push_back({std::move(event), std::move(gaps)});
   CommitIfDue();
@@ -84,7 +85,10 @@ void Committer::Publish(Event event, std::vector<Gap> gaps) {
 
 void Committer::OnSettled() {
   std::uint64_t rows = 0;
-  for (const LaneSlot& lane : lanes_) rows += lane.forwarder->SettleBacklog();
+  for (const LaneSlot& lane : lanes_) {
+    rows += lane.forwarder->SettleBacklog();
+    if (lane.forwarder->IsExpiringCrowd()) settle_due_ = true;
+  }
   if (rows >= kSettleRows) settle_due_ = true;
   if (!settle_due_ && !settle_timer_->IsActive()) settle_timer_->Start(kSettleDelay);
   CommitIfDue();
@@ -122,24 +126,24 @@ void Committer::Commit() {
                              });
 }
 
-// When rows were refused for want of room: what is settled, and what is given up, without them. Nothing if it was tried just now.
+// When rows were refused for want of room: what is settled, or too old, without them; if that was not enough, what is given up. Nothing if
+// it was tried just now.
 Committer::Transaction Committer::MakeRoom() {
   Transaction transaction;
   if (!blocked_ || failing_ != ErrorCode::kFull || std::exchange(room_was_made_, false)) return transaction;
   TakeSettled(transaction.batch);
-  PlanDrops(transaction.batch);
+  const bool expires = std::any_of(transaction.batch.drops.begin(), transaction.batch.drops.end(), std::mem_fn(&LaneDrop::IsOpen));
+  if (!expires && (refusals_ > 1 || !HasSettling(transaction.batch))) PlanDrop(transaction.batch);
   return transaction;
 }
 
-void Committer::PlanDrops(Batch& batch) {
-  Bytes wanted = std::max(drop_bytes_, 2 * BytesOf(blocked_->batch));
-  while (wanted > 0) {
-    LaneSlot* victim = NextVictim();
-    if (victim == nullptr) return;
-    const Bytes bytes = std::min<Bytes>(wanted, victim->forwarder->DroppableBytes());
-    batch.drops.push_back(victim->forwarder->BeginDrop(bytes));
-    wanted -= bytes;
-  }
+// One lane at a time: how much a drop frees is known only afterwards, and a higher class must not pay for rows that have room by then. More
+// each time, as long as it is not enough.
+void Committer::PlanDrop(Batch& batch) {
+  LaneSlot* victim = NextVictim();
+  if (victim == nullptr) return;
+  const Bytes bytes = options_.drop_bytes << std::clamp(refusals_ - 1, 0, kMaxDoublings);
+  batch.drops.push_back(victim->forwarder->BeginDrop(std::max(bytes, 2 * BytesOf(blocked_->batch))));
 }
 
 LaneSlot* Committer::NextVictim() {
@@ -272,6 +276,7 @@ void Committer::Count(Batch& batch, const std::string& source, Event event) {
 void Committer::AddRows(Batch& batch, const std::string& source, Event event) {
   ++last_seq_;
   const std::optional<BootTime> unsynchronized = BootTimeOf(event.received, reading_);
+  const bool is_kept = event.topic == kGapsTopic;  // What tells of drops is not dropped.
   for (std::size_t i = 0; i < routed_.size(); ++i) {
     const bool last = i + 1 == routed_.size();
     Routed& routed = routed_[i];
@@ -281,7 +286,7 @@ void Committer::AddRows(Batch& batch, const std::string& source, Event event) {
     row.source = source;
     row.destination = std::move(routed.destination);
     row.key = std::move(routed.key);
-    if (routed.ttl) row.deadline = running_ + *routed.ttl;
+    if (routed.ttl && !is_kept) row.deadline = running_ + *routed.ttl;
     row.unsynchronized = unsynchronized;
     row.retain = routed.retain;
     row.bare = routed.bare;
@@ -320,7 +325,7 @@ void Committer::OnDurable(Transaction transaction) {
   room_was_made_ = blocked_.has_value();
   if (!blocked_) {
     failing_.reset();
-    drop_bytes_ = options_.drop_bytes;
+    refusals_ = 0;
     if (std::exchange(failing_is_told_, false)) Log(LogLevel::kInfo, "outbox", "writing again");
   }
   TellDropped(transaction.batch, true);
@@ -343,13 +348,11 @@ void Committer::OnFailed(const Error& error, Transaction transaction) {
   MoveSettling(transaction.batch, unsettled_);
   const bool rows_failed = !transaction.outcomes.empty() || !transaction.batch.sources.empty();
   if (rows_failed) blocked_ = std::move(transaction);
-  const bool again = failing_ == error.code;
   failing_ = error.code;
+  const bool refused = rows_failed && error.code == ErrorCode::kFull;
+  if (refused) ++refusals_;
   if (flushed_) return FinishFlush();
-  if (error.code == ErrorCode::kFull && rows_failed && (HasSettling(unsettled_) || NextVictim() != nullptr)) {
-    if (again) drop_bytes_ *= 2;
-    return;
-  }
+  if (refused && (HasSettling(unsettled_) || NextVictim() != nullptr)) return;
   if (!std::exchange(failing_is_told_, true)) {
     Log(LogLevel::kError, "outbox", "cannot write: acknowledgements are held until it can", {{"reason", error.message}});
   }

@@ -4,8 +4,8 @@
 //  1. One transaction at a time; meanwhile the next one gathers in the inbox (group commit).
 //  2. Events become rows, and are counted, in the order of their arrival; a connection's `done` advances only after the transaction.
 //  3. A transaction that fails is tried again, the same rows with the same seqs, before any later event. When there is no room, what is
-//     settled goes first, alone, and with it what may be dropped: oldest first, of the lowest class that has any, of the lane with most
-//     bytes. Nothing is dropped for rows that have room.
+//     settled goes first, alone; if that is not enough, what may be dropped: oldest first, of the lowest class that has any, of the lane
+//     with most bytes. Nothing is dropped for rows that have room.
 //  4. A gap record takes its gap's place in the same transaction.
 //  5. What cannot go where its route sends it is set aside with its reason, in the same transaction; its lane does not know it.
 //  6. A replay goes into a transaction of its lane only after all that the lane has settled is durable: settling, which deletes by range,
@@ -116,7 +116,7 @@ class Committer {
   void CheckDestination(Routed& routed);
   Row& AddRow(Batch& batch, Routed& routed);
   void TakeSettled(Batch& batch);
-  void PlanDrops(Batch& batch);
+  void PlanDrop(Batch& batch);
   LaneSlot* NextVictim();
   void TellDropped(const Batch& batch, bool done);
   void TakeReplay(Batch& batch);
@@ -144,7 +144,7 @@ class Committer {
   Batch unsettled_;                     // Settling that failed; holds no rows.
   std::deque<WaitingReplay> replays_;   // The front one may be in the transaction that is under way.
   bool room_was_made_ = false;          // Rows were refused for want of room, and something has been given up or settled since.
-  Bytes drop_bytes_;                    // What to drop next time: more, as long as it is not enough.
+  int refusals_ = 0;                    // How many times the present rows were refused for want of room.
   std::optional<ErrorCode> failing_;    // Why the last transaction failed.
   bool failing_is_told_ = false;        // In the log.
   std::function<void(bool)> flushed_;

@@ -15,6 +15,7 @@ constexpr std::size_t kReadBytes = 256u << 10;
 constexpr std::size_t kBufferBytes = 1u << 20;
 constexpr std::chrono::milliseconds kReadRetry{1'000};
 constexpr std::chrono::milliseconds kLook{10'000};
+constexpr std::uint64_t kCrowd = kDropRows / 10;
 
 // A lane without backlog has nothing on disk to look for; one with a backlog is read from its very start.
 Seq StartOf(const LaneState& lane) {
@@ -62,7 +63,7 @@ void Forwarder::Pump() {
   if (!may_send) return;
   const Seq before = cursor_;
   while (!buffer_.IsEmpty() && MaySend()) SendFront();
-  if (cursor_ != before) {
+  if (cursor_ != before && settlement_.InFlightEvents() > 0) {
     if (!stall_timer_->IsActive()) stall_timer_->Start(kStall);
     sink_.Flush();
     Failpoint("after_produce");
@@ -107,6 +108,7 @@ void Forwarder::SendFront() {
 void Forwarder::DropExpired(Seq seq) {
   expired_.push_back({lane_, seq - 1, seq, DropReason::kExpired, 0, surroundings_.running_time()});
   ++dropped_[DropReason::kExpired];
+  attempts_ = 0;
   Finish(seq);
   on_settled_();
 }
@@ -154,7 +156,7 @@ void Forwarder::LookForExpired() {
 
 std::size_t Forwarder::DroppableBytes() const {
   const std::size_t in_flight = settlement_.InFlightBytes();
-  const bool none = options_.on_full == OnFull::kKeep || dropping_ || closed_ || pending_bytes_ <= in_flight;
+  const bool none = options_.on_full == OnFull::kKeep || dropping_.has_value() || closed_ || pending_bytes_ <= in_flight;
   return none ? 0 : pending_bytes_ - in_flight;
 }
 
@@ -164,20 +166,19 @@ Seq Forwarder::GivenThrough() const {
 }
 
 LaneDrop Forwarder::BeginDrop(Bytes bytes) {
-  dropping_ = true;
+  dropping_ = DropReason::kQuota;
   return {.lane = lane_, .after = GivenThrough(), .reason = DropReason::kQuota, .bytes = bytes};
 }
 
 void Forwarder::OnDropped(const DroppedRows* dropped) {
-  dropping_ = false;
+  const bool at_quota = std::exchange(dropping_, std::nullopt) == DropReason::kQuota;
   expiry_due_ = false;
-  if (dropped != nullptr) {
-    // If nothing was dropped there is nothing left that could be: the estimate was wrong.
-    const std::size_t gone = dropped->events > 0 ? dropped->bytes : pending_bytes_ - std::min(pending_bytes_, settlement_.InFlightBytes());
-    pending_bytes_ -= std::min(pending_bytes_, gone);
-    if (dropped->events > 0) dropped_[dropped->reason] += dropped->events;
-  }
-  // What the buffer holds is from before the drop; also if it failed, for then it is not always known whether it did.
+  expiring_crowd_ = !at_quota && dropped != nullptr && dropped->events >= kCrowd;
+  if (dropped != nullptr) pending_bytes_ -= std::min<std::size_t>(pending_bytes_, dropped->bytes);
+  // Nothing was left that could be dropped: the estimate was too high.
+  if (at_quota && dropped != nullptr && dropped->events == 0) pending_bytes_ = settlement_.InFlightBytes();
+  if (dropped != nullptr && dropped->events > 0) dropped_[dropped->reason] += dropped->events;
+  // Whatever the buffer holds is older than the drop; one that failed may have been done all the same.
   buffer_.Rewind(cursor_);
   Pump();
 }
@@ -269,6 +270,7 @@ void Forwarder::Rewind() {
   buffer_.Rewind(cursor_);
   refused_ = false;
   state_ = State::kResetting;
+  surroundings_.share.SetWaiting(place_, false, surroundings_.clock.Now());
   sink_.Reset([this] { OnSinkReady(); });
 }
 
@@ -325,7 +327,7 @@ void Forwarder::TakeSettled(Batch& batch) {
   std::move(expired_.begin(), expired_.end(), std::back_inserter(batch.drops));
   expired_.clear();
   if (expiry_due_ && !dropping_) {
-    dropping_ = true;
+    dropping_ = DropReason::kExpired;
     batch.drops.push_back({.lane = lane_, .after = GivenThrough(), .reason = DropReason::kExpired, .now = surroundings_.running_time()});
   }
   if (settlement_.SettledThrough() == told_through_) return;

@@ -2,18 +2,15 @@
 //
 // Invariants
 //  1. Rows are given to the sink in seq order, as many and as fast as the lane's part of the sink allows (gateway/upload_share.h); one row
-//  is
-//     always allowed.
-//  2. A row is settled only after its verdict kDelivered, or as a dead letter.
+//     is always allowed.
+//  2. A row is settled only after its verdict kDelivered, as a dead letter, or when its time to live is over.
 //  3. After any verdict but kDelivered the sink is reset and the lane goes back to its oldest unsettled row: nothing overtakes a refused
 //     row of its key. Rows that were rejected are then sent in groups (gateway/bisection.h) until each bad one has been sent alone.
 //  4. Only a row that was refused while it was sent alone becomes a dead letter.
 //  5. kRetry is tried again for ever, with capped exponential back-off and full jitter. A sink that says nothing for kStall about what it
 //     was given is reset as well: client libraries have been known to get stuck.
-//
-//  6. While rows are being dropped at the quota, or because they are too old, nothing is sent; and only rows are dropped that were not
-//  given
-//     to the sink since the start.
+//  6. While rows are being dropped in a crowd, at the quota or because they are too old, nothing is sent; and only rows are dropped so
+//     that were not given to the sink since the start.
 //  7. A row whose time to live is over is not given to the sink: it is dropped. One that was given before it was over may still arrive.
 //
 // Loop thread.
@@ -23,6 +20,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -87,6 +85,8 @@ class Forwarder : private SinkListener {
 
   /// Rows finished since the last TakeSettled.
   std::uint64_t SettleBacklog() const { return finished_; }
+  /// One crowd of rows that were too old has been dropped and the next row is too old again: what can be sent waits behind them.
+  bool IsExpiringCrowd() const { return expiry_due_ && expiring_crowd_; }
 
   /// What could be dropped, by Footprint; about right. 0 while a drop is under way, or if the class is kept.
   std::size_t DroppableBytes() const;
@@ -94,7 +94,7 @@ class Forwarder : private SinkListener {
   LaneDrop BeginDrop(Bytes bytes);
   /// Rows come to the sink as they come from the sources, as far as is known.
   bool IsUp() const { return !failing_ && buffer_.IsLive(); }
-  /// The answer to a drop: nothing if it failed.
+  /// The answer to a drop, by BeginDrop or TakeSettled: nothing if it failed.
   void OnDropped(const DroppedRows* dropped);
 
   /// Sends no more, waits for verdicts at most `limit`, closes the sink. `closed` runs once; TakeSettled is still valid then.
@@ -153,7 +153,8 @@ class Forwarder : private SinkListener {
   int holds_ = 0;
   std::size_t pending_bytes_;  // By Footprint, of all rows of the lane that are not finished.
   bool expiry_due_ = false;    // The next row is too old.
-  bool dropping_ = false;      // The store is dropping rows behind the cursor.
+  bool expiring_crowd_ = false;
+  std::optional<DropReason> dropping_;  // The store is dropping rows behind the cursor.
 
   bool refused_ = false;    // Since the last rewind a verdict other than kDelivered came.
   bool retry_now_ = false;  // It was a rejection, which says nothing about the outside world being away.

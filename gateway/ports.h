@@ -167,8 +167,8 @@ enum class DropReason : std::uint8_t {
 };
 std::string_view NameOf(DropReason reason);
 
-/// Rows of a lane to be given up, from the first one after `after` on, in the same transaction as all else. Those of the gateway itself
-/// (topics `$sluice/...`) stay. REQUIRES: none of them is in flight, or will be before the answer.
+/// Rows of a lane to be given up, from the first one after `after` on, in the same transaction as all else. Gap records
+/// (gateway/own_event.h) stay. REQUIRES: none of them is in flight, or will be before the answer.
 struct LaneDrop {
   LaneId lane = 0;
   Seq after = 0;

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "gateway/failpoint.h"
+#include "gateway/own_event.h"
 #include "store/row_binding.h"
 #include "store/row_codec.h"
 
@@ -604,7 +605,7 @@ Result<Outbox::Doomed> Outbox::FindDoomed(const LaneDrop& drop, LaneStatements& 
     const std::string metadata = scan.Bytes(2);
     const bool readable = DecodeMetadata(metadata, row);
     const bool goes =
-        drop.reason == DropReason::kQuota ? !IsOwnTopic(row.event.topic) : readable && row.deadline && *row.deadline < drop.now;
+        drop.reason == DropReason::kQuota ? row.event.topic != kGapsTopic : readable && row.deadline && *row.deadline < drop.now;
     if (!goes) continue;
     // As the forwarder counts: what the metadata holds instead of the metadata. (The row here has nothing else.)
     doomed.footprint += static_cast<Bytes>(scan.Int(1)) - metadata.size() + Footprint(row) - Footprint(Row{});
