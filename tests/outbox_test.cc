@@ -4,6 +4,7 @@
 #include <sqlite3.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <random>
@@ -679,6 +680,329 @@ TEST_CASE_FIXTURE(Fixture, "outbox: whatever is done to it, with reopens and fai
     CHECK(Count(*outbox, "lane/1/pending") == static_cast<std::int64_t>(model.rows.size()));
   }
   CHECK(vfs.failures() > 50);
+}
+
+// ---------------------------------------------------------------------------------------------------------- drops and gaps
+
+Result<std::vector<DroppedRows>> Drop(Outbox& outbox, const LaneDrop& drop) {
+  Batch batch;
+  batch.last_seq = outbox.last_seq();
+  batch.drops.push_back(drop);
+  if (Result<void> done = outbox.Commit(batch); !done) return tl::unexpected<Error>(done.error());
+  return batch.dropped;
+}
+
+Batch Telling(const Gap& gap, Seq seq) {
+  Row row = MakeRow(seq);
+  row.event.topic = "$sluice/gaps";
+  Batch batch = Appending({row}, 2);
+  batch.told_gaps.push_back(gap);
+  return batch;
+}
+
+std::vector<Row> MakeRows(Seq first, Seq last, std::size_t payload = 1) {
+  std::vector<Row> rows;
+  for (Seq seq = first; seq <= last; ++seq) rows.push_back(MakeRow(seq, std::string(payload, 'x')));
+  return rows;
+}
+
+bool IsGap(const Gap& gap, Seq first, Seq last, std::uint64_t events, DropReason reason) {
+  return gap.lane == 1 && gap.first == first && gap.last == last && gap.events == events && gap.reason == reason;
+}
+
+void CheckLedger(const Outbox& outbox, const std::string& lane) {
+  const auto of = [&](const char* what) { return Count(outbox, "lane/" + lane + "/" + what); };
+  CHECK(of("in") == of("delivered") + of("pending") + of("dead_lettered") + of("dropped/quota") + of("dropped/ttl"));
+}
+
+Bytes UsedBytes(const TempDir& dir) {
+  Bytes bytes = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(dir.Path(""))) {
+    if (entry.path().filename().string().starts_with("outbox.db")) bytes += entry.file_size();
+  }
+  return bytes;
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "outbox: a drop at the quota takes the oldest rows behind its start, as many as make its bytes, and counts them") {
+  Outbox outbox = Open();
+  REQUIRE(Commit(outbox, Appending(MakeRows(1, 20, 1'000))).has_value());
+  const Result<std::vector<DroppedRows>> dropped = Drop(outbox, {.lane = 1, .after = 5, .bytes = 5'000});
+  REQUIRE(dropped.has_value());
+  CHECK(dropped->at(0).events == 5);
+  const std::vector<Row> rows = RowsOf(outbox);
+  REQUIRE(rows.size() == 15);
+  CHECK(rows[4].seq == 5);
+  CHECK(rows[5].seq == 11);
+  CHECK(Count(outbox, "lane/1/dropped/quota") == 5);
+  CheckLedger(outbox, "1");
+  const std::vector<Gap> gaps = *outbox.ReadGaps();
+  REQUIRE(gaps.size() == 1);
+  CHECK(IsGap(gaps[0], 6, 10, 5, DropReason::kQuota));
+  CHECK(gaps[0].since <= gaps[0].until);
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "outbox: a drop tells its bytes in the forwarder's measure, so that its estimate of what is left never falls short") {
+  Outbox outbox = Open();
+  std::vector<Row> rows = MakeRows(1, 50, 30);
+  for (Row& row : rows) row.event.properties = {{"trace", "1"}};
+  rows[3].key = "k";
+  rows[4].destination = "pl\xc3\xa4nt";
+  Bytes footprint = 0;
+  for (const Row& row : rows) footprint += Footprint(row);
+  REQUIRE(Commit(outbox, Appending(rows)).has_value());
+  const Result<std::vector<DroppedRows>> dropped = Drop(outbox, {.lane = 1, .bytes = 1u << 20});
+  REQUIRE(dropped.has_value());
+  CHECK(dropped->at(0).events == 50);
+  CHECK(dropped->at(0).bytes == footprint);
+  CHECK(Count(outbox, "lane/1/pending_bytes") == 0);
+}
+
+TEST_CASE_FIXTURE(Fixture, "outbox: only rows whose deadline is past expire, and a look at a crowd has an end") {
+  Outbox outbox = Open();
+  std::vector<Row> rows = MakeRows(1, kDropRows + 100);
+  for (Row& row : rows) {
+    if (row.seq % 2 == 0) row.deadline = RunningTime(row.seq);
+  }
+  REQUIRE(Commit(outbox, Appending(rows)).has_value());
+  REQUIRE(Drop(outbox, {.lane = 1, .reason = DropReason::kExpired, .now = RunningTime(101)}).has_value());
+  CHECK(Count(outbox, "lane/1/dropped/ttl") == 50);
+  CHECK(RowsOf(outbox)[1].seq == 3);
+  // 50 are gone, so the look ends 50 rows before the last.
+  REQUIRE(Drop(outbox, {.lane = 1, .reason = DropReason::kExpired, .now = RunningTime(1'000'000)}).has_value());
+  CHECK(Count(outbox, "lane/1/dropped/ttl") == 50 + (kDropRows - 50) / 2);
+  CheckLedger(outbox, "1");
+}
+
+TEST_CASE_FIXTURE(Fixture, "outbox: events of the gateway itself are never dropped at the quota") {
+  Outbox outbox = Open();
+  std::vector<Row> rows = MakeRows(1, 10);
+  rows[4].event.topic = "$sluice/gaps";
+  REQUIRE(Commit(outbox, Appending(rows)).has_value());
+  REQUIRE(Drop(outbox, {.lane = 1, .bytes = 1u << 20}).has_value());
+  const std::vector<Row> left = RowsOf(outbox);
+  REQUIRE(left.size() == 1);
+  CHECK(left[0].seq == 5);
+  const std::vector<Gap> gaps = *outbox.ReadGaps();
+  REQUIRE(gaps.size() == 2);
+  CHECK(IsGap(gaps[0], 1, 4, 4, DropReason::kQuota));
+  CHECK(IsGap(gaps[1], 6, 10, 5, DropReason::kQuota));
+}
+
+TEST_CASE_FIXTURE(Fixture, "outbox: gaps merge while their rows follow one another in the lane, over drops and reopens, not over reasons") {
+  {
+    Outbox outbox = Open();
+    std::vector<Row> rows = MakeRows(1, 30, 1'000);
+    for (Row& row : rows) row.deadline = RunningTime(5);
+    REQUIRE(Commit(outbox, Appending(rows)).has_value());
+    REQUIRE(Drop(outbox, {.lane = 1, .after = 10, .bytes = 1'000}).has_value());
+    REQUIRE(Drop(outbox, {.lane = 1, .after = 10, .bytes = 1'000}).has_value());
+    // Before the gap that is there, one by one, as rows go that were given to the sink before.
+    for (Seq seq : {3, 4, 5}) {
+      REQUIRE(
+          Drop(outbox, {.lane = 1, .after = seq - 1, .through = seq, .reason = DropReason::kExpired, .now = RunningTime(9)}).has_value());
+    }
+  }
+  Outbox outbox = Open();
+  REQUIRE(Drop(outbox, {.lane = 1, .after = 10, .bytes = 1'000}).has_value());
+  REQUIRE(Drop(outbox, {.lane = 1, .after = 10, .reason = DropReason::kExpired, .now = RunningTime(9)}).has_value());
+  std::vector<Gap> gaps = *outbox.ReadGaps();
+  std::sort(gaps.begin(), gaps.end(), [](const Gap& a, const Gap& b) { return a.first < b.first; });
+  REQUIRE(gaps.size() == 3);
+  CHECK(IsGap(gaps[0], 3, 5, 3, DropReason::kExpired));
+  CHECK(IsGap(gaps[1], 11, 13, 3, DropReason::kQuota));
+  CHECK(IsGap(gaps[2], 14, 30, 17, DropReason::kExpired));
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "outbox: a gap that was told ends in the transaction of its record; what it grew by meanwhile is told another time") {
+  Outbox outbox = Open();
+  REQUIRE(Commit(outbox, Appending(MakeRows(1, 30, 1'000))).has_value());
+  REQUIRE(Drop(outbox, {.lane = 1, .bytes = 4'000}).has_value());
+  const Gap told = outbox.ReadGaps()->at(0);
+  SUBCASE("as it was") {
+    REQUIRE(Commit(outbox, Telling(told, 31)).has_value());
+    CHECK(outbox.ReadGaps()->empty());
+  }
+  SUBCASE("grown") {
+    REQUIRE(Drop(outbox, {.lane = 1, .bytes = 2'000}).has_value());
+    REQUIRE(Commit(outbox, Telling(told, 31)).has_value());
+    const std::vector<Gap> rest = *outbox.ReadGaps();
+    REQUIRE(rest.size() == 1);
+    CHECK(IsGap(rest[0], told.last + 1, told.last + 2, 2, DropReason::kQuota));
+    REQUIRE(Drop(outbox, {.lane = 1, .bytes = 1'000}).has_value());
+    CHECK(IsGap(outbox.ReadGaps()->at(0), told.last + 1, told.last + 3, 3, DropReason::kQuota));
+  }
+  SUBCASE("not, if its record is not in") {
+    vfs.Fail(FaultVfs::Fault::kDiskFull, 0, 1'000);
+    CHECK_FALSE(Commit(outbox, Telling(told, 31)).has_value());
+    vfs.Heal();
+    CHECK(outbox.ReadGaps()->size() == 1);
+    CHECK(RowsOf(outbox, 2).empty());
+  }
+}
+
+TEST_CASE_FIXTURE(Fixture, "outbox: dead letters and expired rows within a settle that goes in parts do not count as delivered") {
+  Outbox outbox = Open(8u << 20);
+  Seq seq = 0;
+  for (int batch = 0; batch < 10; ++batch) {
+    std::vector<Row> rows = MakeRows(seq + 1, seq + 20, 12'000);
+    for (Row& row : rows) row.deadline = RunningTime(5);
+    REQUIRE(Commit(outbox, Appending(rows)).has_value());
+    seq += 20;
+  }
+  Batch batch = Settling(190);
+  batch.dead_letters.push_back({1, 7, "refused", 1, WallTime{}});
+  batch.dead_letters.push_back({1, 180, "refused", 1, WallTime{}});
+  batch.drops.push_back({1, 9, 10, DropReason::kExpired, 0, RunningTime(6)});
+  batch.last_seq = seq;
+  const std::int64_t commits = Count(outbox, "commits");
+  REQUIRE(Commit(outbox, batch).has_value());
+  CHECK(Count(outbox, "commits") > commits + 2);
+  CHECK(Count(outbox, "lane/1/dead_lettered") == 2);
+  CHECK(Count(outbox, "lane/1/dropped/ttl") == 1);
+  CHECK(Count(outbox, "lane/1/delivered") == 187);
+  CHECK(Count(outbox, "lane/1/pending") == 10);
+  CHECK(outbox.ReadGaps()->size() == 1);
+}
+
+TEST_CASE_FIXTURE(Fixture, "outbox: at the cap a dead letter as large as can be goes with a drop that makes room for it") {
+  Outbox outbox = Open(8u << 20);
+  REQUIRE(Commit(outbox, Appending(MakeRows(1, 1, 700'000))).has_value());
+  Seq seq = 1;
+  while (Commit(outbox, Appending(MakeRows(seq + 1, seq + 10, 5'000))).has_value()) seq += 10;
+  Batch batch = Settling(1);
+  batch.last_seq = seq;
+  batch.dead_letters.push_back({1, 1, "refused", 1, WallTime{}});
+  batch.drops.push_back({.lane = 1, .after = 1, .bytes = 1u << 20});
+  REQUIRE(Commit(outbox, batch).has_value());
+  CHECK(Count(outbox, "lane/1/dead_lettered") == 1);
+  CheckLedger(outbox, "1");
+}
+
+TEST_CASE_FIXTURE(
+    Fixture, "outbox: max_bytes holds whatever its size and that of the rows, while lanes are filled, dropped from and settled at once") {
+  constexpr LaneId kLanes = 6;
+  for (const Bytes max : {Bytes{8u << 20}, Bytes{9u << 20}, Bytes{16u << 20}}) {
+    for (const std::size_t payload : {200u, 2'100u, 60'000u}) {
+      CAPTURE(max);
+      CAPTURE(payload);
+      for (const char* file : {"outbox.db", "outbox.db-wal", "outbox.db-ballast"}) std::filesystem::remove(dir.Path(file));
+      Outbox::Options options = Options(max);
+      options.vfs = nullptr;
+      options.lanes = {{"a", "1"}, {"a", "2"}, {"a", "3"}, {"b", "1"}, {"b", "2"}, {"b", "3"}};
+      Result<Outbox> opened = Outbox::Open(options);
+      REQUIRE(opened.has_value());
+      Outbox& outbox = *opened;
+      // As large as the committer makes its batches.
+      const std::size_t rows = std::max<std::size_t>(1, max / 16 / (payload + 100));
+      Seq seq = 0;
+      std::map<LaneId, Seq> ends;
+      int refusals = 0;
+      for (LaneId lane = 1; refusals < 12; lane = lane % kLanes + 1) {
+        Batch batch = Appending(MakeRows(seq + 1, seq + rows, payload), lane);
+        const Result<void> done = Commit(outbox, batch);
+        REQUIRE(UsedBytes(dir) <= max);
+        if (done) {
+          seq += rows;
+          ends[lane] = seq;
+          continue;
+        }
+        REQUIRE(done.error().code == ErrorCode::kFull);
+        ++refusals;
+        // Odd times a quota drop, even times everything else at once.
+        Batch room;
+        room.last_seq = seq;
+        if (refusals % 2 == 1) {
+          room.drops.push_back({.lane = lane, .bytes = max});
+        } else {
+          for (LaneId settled = 1; settled <= kLanes; ++settled) {
+            if (ends[settled] > 1) room.settles.push_back({settled, ends[settled] - 1});
+          }
+        }
+        REQUIRE(outbox.Commit(room).has_value());
+        REQUIRE(UsedBytes(dir) <= max);
+      }
+      for (LaneId lane = 1; lane <= kLanes; ++lane) CheckLedger(outbox, std::to_string(lane));
+    }
+  }
+}
+
+TEST_CASE_FIXTURE(Fixture, "outbox: rows of kept classes and of the gateway itself still have room when others have none") {
+  Outbox outbox = Open(8u << 20);
+  Seq seq = 0;
+  while (Commit(outbox, Appending(MakeRows(seq + 1, seq + 10, 1'000))).has_value()) seq += 10;
+  Batch alert = Appending(MakeRows(seq + 1, seq + 5, 1'000), 2);
+  alert.reserved = true;
+  CHECK(Commit(outbox, alert).has_value());
+  CHECK_FALSE(Commit(outbox, Appending(MakeRows(seq + 6, seq + 15, 1'000))).has_value());
+}
+
+TEST_CASE_FIXTURE(Fixture, "outbox: space that is free goes back to the file system") {
+  const auto size = [&] { return std::filesystem::file_size(dir.Path("outbox.db")); };
+  Seq seq = 0;
+  {
+    Outbox outbox = Open();
+    for (; seq < 4'000; seq += 100) REQUIRE(Commit(outbox, Appending(MakeRows(seq + 1, seq + 100, 9'000))).has_value());
+    outbox.Close();
+  }
+  REQUIRE(size() > 32u << 20);
+  Outbox outbox = Open();
+  REQUIRE(Commit(outbox, Settling(seq)).has_value());
+  int rounds = 0;
+  while (outbox.GiveBack()) REQUIRE(++rounds < 1'000);
+  CHECK(rounds > 1);
+  outbox.Close();
+  CHECK(size() <= 17u << 20);
+}
+
+TEST_CASE_FIXTURE(Fixture, "outbox: the clock goes on from where it was kept") {
+  const ClockKept kept{RunningTime(12'345),
+                       {WallTime(std::chrono::seconds(1'700'000'000)), {0xabcdef0123456, std::chrono::seconds(77)}, true}};
+  {
+    Outbox outbox = Open();
+    CHECK(outbox.clock().reading.boot == BootTime{});
+    Batch batch = Appending({MakeRow(1)});
+    batch.clock = kept;
+    REQUIRE(Commit(outbox, batch).has_value());
+    REQUIRE(Commit(outbox, Settling(1)).has_value());  // One that has no clock does not touch it.
+  }
+  Outbox outbox = Open();
+  CHECK(outbox.clock().running == kept.running);
+  CHECK(outbox.clock().reading.wall == kept.reading.wall);
+  CHECK(outbox.clock().reading.boot == kept.reading.boot);
+  CHECK(outbox.clock().reading.synchronized);
+}
+
+TEST_CASE_FIXTURE(Fixture, "outbox: a row's deadline and its moment on the clock of the boot are there after a reopen") {
+  Row row = MakeRow(1);
+  row.deadline = RunningTime(86'400'000);
+  row.unsynchronized = BootTime{0xabcdef0123456, std::chrono::nanoseconds(123'456'789'012)};
+  {
+    Outbox outbox = Open();
+    REQUIRE(Commit(outbox, Appending({row, MakeRow(2)})).has_value());
+  }
+  Outbox outbox = Open();
+  const std::vector<Row> rows = RowsOf(outbox);
+  CHECK(rows[0].deadline == row.deadline);
+  CHECK(rows[0].unsynchronized == row.unsynchronized);
+  CHECK(rows[1].deadline == std::nullopt);
+  CHECK(rows[1].unsynchronized == std::nullopt);
+}
+
+TEST_CASE_FIXTURE(Fixture, "outbox: a file of format 1.0, which had no gaps, is opened with its backlog") {
+  {
+    Outbox outbox = Open();
+    REQUIRE(Commit(outbox, Appending(MakeRows(1, 5))).has_value());
+    outbox.Close();
+  }
+  Sql("DROP TABLE gap; UPDATE meta SET value = 0 WHERE name = 'format_minor'; DELETE FROM counter WHERE name LIKE 'clock/%'");
+  Outbox outbox = Open();
+  CHECK(outbox.set_aside().empty());
+  CHECK(RowsOf(outbox).size() == 5);
+  REQUIRE(Drop(outbox, {.lane = 1, .bytes = 1}).has_value());
+  CHECK(outbox.ReadGaps()->size() == 1);
 }
 
 TEST_CASE("row codec: metadata that is cut or changed is refused or read as something, never out of bounds") {
