@@ -40,7 +40,9 @@ std::function<void(T)> MqttSource::OnLoop(void (MqttSource::*then)(const T&)) {
 
 SourceStatus MqttSource::Status() const {
   static constexpr const char* kStates[] = {"stopped", "dialing", "connecting", "subscribing", "live", "waiting", "paused"};
-  return {config_.name, kStates[static_cast<std::size_t>(status_.state)], status_.last_error,
+  return {config_.name,
+          kStates[static_cast<std::size_t>(status_.state)],
+          status_.last_error,
           {{"sessions_lost", status_.sessions_lost}, {"pauses", status_.pauses}}};
 }
 

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "tests/chain.h"
 #include "tests/fakes.h"
 
 namespace sluice {
@@ -344,6 +345,194 @@ TEST_CASE_FIXTURE(Replays, "committer: a replayed row that is refused again is a
 
 TEST_CASE_FIXTURE(Fixture, "committer: a lane that nobody forwards is not held") {
   CHECK_FALSE(committer.Hold(7));
+}
+
+/// Uplinks that are away: one or two rows of each lane are in flight, all others can be dropped if their class lets them.
+struct Quota : Chain {
+  Quota() : Chain(MakeChainConfig(), {2, 8u << 20}) {}
+};
+
+TEST_CASE_FIXTURE(Quota, "committer: at the cap the lowest class goes first, its oldest rows first, and only as the need is") {
+  Publish("cloud/bulk/1", 50);
+  Publish("cloud/normal/1", 50);
+  Publish("cloud/alert/1", 50);
+  Advance(std::chrono::seconds(1));
+  REQUIRE(Done() == 150);
+  store.max_rows = 150;
+  Publish("cloud/normal/1", 5);
+  Advance(std::chrono::seconds(1));
+  CHECK(Done() == 155);
+  REQUIRE_FALSE(store.dropped.empty());
+  const std::size_t in_flight = Sink("cloud", "bulk").in_flight.size();
+  CHECK(store.dropped.front() == in_flight + 1);
+  CHECK(store.dropped.back() == in_flight + store.dropped.size());
+  CHECK(store.dropped.size() < 30);
+  CHECK(Rows("cloud", "normal").size() == 55);
+  CHECK(Rows("cloud", "alert").size() == 50);
+  // When it has no more to give, the next class does.
+  Publish("cloud/alert/1", 60);
+  Advance(std::chrono::seconds(10));
+  CHECK(Done() == 215);
+  CHECK(Rows("cloud", "bulk").size() == in_flight);
+  CHECK(Rows("cloud", "normal").size() < 55);
+  CHECK(Rows("cloud", "alert").size() == 110);
+}
+
+TEST_CASE_FIXTURE(Quota, "committer: a higher class gives nothing while the lowest has rows to give, however much is wanted") {
+  Publish("cloud/bulk/1", 400);
+  Publish("cloud/normal/1", 100);
+  Advance(std::chrono::seconds(1));
+  store.max_rows = 150;  // As after max_bytes was lowered: a drop frees much less than is wanted.
+  Publish("cloud/alert/1", 1);
+  Advance(std::chrono::seconds(1));
+  CHECK(Done() == 501);
+  CHECK(Rows("cloud", "normal").size() == 100);
+  CHECK(Rows("cloud", "bulk").size() <= 49);
+}
+
+TEST_CASE_FIXTURE(Quota, "committer: of two lanes of a class the one with more bytes pays") {
+  Publish("cloud/bulk/1", 20, 100);
+  Publish("disk/bulk/1", 20, 900);
+  Advance(std::chrono::seconds(1));
+  store.max_rows = 40;
+  Publish("cloud/alert/1", 1);
+  Advance(std::chrono::seconds(1));
+  CHECK(Done() == 41);
+  CHECK(Rows("cloud", "bulk").size() == 20);
+  CHECK(Rows("disk", "bulk").size() < 20);
+}
+
+TEST_CASE_FIXTURE(Quota, "committer: kept classes are never dropped; the sources wait until there is room, with few transactions") {
+  Publish("cloud/alert/1", 100);
+  Advance(std::chrono::seconds(1));
+  store.max_rows = 100;
+  Publish("cloud/alert/1", 10);
+  const int commits = store.commits;
+  Advance(std::chrono::seconds(30));
+  CHECK(Done() == 100);
+  CHECK(store.dropped.empty());
+  CHECK(store.commits - commits <= 62);  // Twice a second.
+  Deliver("cloud", std::chrono::seconds(10));
+  CHECK(Done() == 110);
+  CHECK(Sink("cloud", "alert").delivered.size() == 110);
+}
+
+TEST_CASE_FIXTURE(Quota, "committer: nothing is dropped for rows that what is settled makes room for") {
+  Publish("cloud/bulk/1", 2);
+  Publish("disk/bulk/1", 50);
+  Advance(std::chrono::seconds(1));
+  store.max_rows = 52;
+  Sink("cloud", "bulk").TellAll(Verdict::kDelivered);
+  Publish("cloud/normal/1", 2);
+  Advance(std::chrono::seconds(1));
+  CHECK(Done() == 54);
+  CHECK(store.dropped.empty());
+}
+
+TEST_CASE_FIXTURE(Quota, "committer: a drop that failed is asked for again") {
+  Publish("cloud/bulk/1", 50);
+  Advance(std::chrono::seconds(1));
+  store.max_rows = 50;
+  store.refuse_drops = 3;
+  Publish("cloud/normal/1", 1);
+  Advance(std::chrono::seconds(10));
+  CHECK(store.refuse_drops == 0);
+  CHECK(Done() == 51);
+  CHECK_FALSE(store.dropped.empty());
+}
+
+TEST_CASE_FIXTURE(Quota, "committer: drops grow as long as they free too little, so that much is dropped in few transactions") {
+  Publish("cloud/bulk/1", 5'000);
+  Advance(std::chrono::seconds(1));
+  store.max_rows = 100;
+  const int commits = store.commits;
+  Publish("cloud/normal/1", 1);
+  Advance(std::chrono::seconds(5));
+  CHECK(Done() == 5'001);
+  CHECK(store.commits - commits < 60);  // 2,000 bytes at a time would have been 400.
+}
+
+TEST_CASE_FIXTURE(Quota, "committer: an event of the urgent class does not wait for others") {
+  Publish("cloud/normal/1");
+  clock.RunTasks();
+  CHECK(store.commits == 0);
+  Publish("cloud/alert/1");
+  clock.RunTasks();
+  CHECK(Done() == 2);
+}
+
+TEST_CASE_FIXTURE(Quota, "committer: what the gateway publishes is routed and counted like any event, under a name that no source has") {
+  Event event;
+  event.topic = "$sluice/status";
+  event.payload = "{}";
+  SUBCASE("routed") {
+    committer.Publish(event);
+    clock.RunTasks();  // Its class is urgent.
+    REQUIRE(Rows("cloud", "alert").size() == 1);
+    CHECK(Rows("cloud", "alert").at(1).source == "$sluice");
+    CHECK(Sink("cloud", "alert").sent == std::vector<Seq>{1});
+    CHECK(store.sources.at(0).routed == 1);
+  }
+  SUBCASE("routed nowhere") {
+    event.topic = "$other";
+    committer.Publish(event);
+    Advance(std::chrono::seconds(1));
+    CHECK(store.sources.at(0).unrouted == 1);
+  }
+  CHECK(store.sources.at(0).source == "$sluice");
+}
+
+TEST_CASE_FIXTURE(Quota, "committer: a gap is told in the transaction of its record, and not before that succeeds") {
+  Publish("cloud/bulk/1", 10);
+  Advance(std::chrono::seconds(1));
+  store.max_rows = 10;
+  Publish("cloud/bulk/1", 1);
+  Advance(std::chrono::seconds(1));
+  REQUIRE(store.gaps.size() == 1);
+  store.max_rows = SIZE_MAX;
+  store.refuse_all = ErrorCode::kUnavailable;
+  Event record;
+  record.topic = "$sluice/gaps";
+  committer.Publish(record, {store.gaps[0]});
+  Advance(std::chrono::seconds(2));
+  CHECK(store.gaps.size() == 1);
+  store.refuse_all.reset();
+  Advance(std::chrono::seconds(1));
+  CHECK(store.gaps.empty());
+  CHECK(store.batches.back().told_gaps.size() == 1);
+  CHECK(Rows("cloud", "alert").size() == 1);
+}
+
+TEST_CASE_FIXTURE(Quota, "committer: only rows of kept classes and of the gateway itself may use what is held back") {
+  Publish("cloud/alert/1");
+  Advance(std::chrono::seconds(1));
+  CHECK(store.batches.back().reserved);
+  Publish("cloud/alert/1");
+  Publish("cloud/bulk/1");
+  Advance(std::chrono::seconds(1));
+  CHECK_FALSE(store.batches.back().reserved);
+  Event status;
+  status.topic = "$sluice/status";
+  committer.Publish(status);
+  Advance(std::chrono::seconds(1));
+  CHECK(store.batches.back().reserved);
+}
+
+TEST_CASE("committer: rows bear the deadline of their route on the running time; gap records none") {
+  Config config = MakeChainConfig();
+  for (RouteConfig& route : config.routes) route.ttl = std::chrono::seconds(60);
+  Chain chain(config, {2, 8u << 20});
+  chain.Advance(std::chrono::seconds(5));
+  chain.Publish("cloud/bulk/1");
+  Event record;
+  record.topic = kGapsTopic;
+  chain.committer.Publish(record);
+  chain.Advance(std::chrono::seconds(1));
+  const RunningTime deadline = chain.Rows("cloud", "bulk").begin()->second.deadline.value();
+  CHECK(deadline >= std::chrono::seconds(65));
+  CHECK(deadline <= std::chrono::seconds(65) + milliseconds(110));
+  CHECK_FALSE(chain.Rows("cloud", "alert").begin()->second.deadline.has_value());
+  CHECK(chain.store.batches.back().clock.running >= std::chrono::seconds(5));
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "gateway/own_event.h"
 #include "gateway/ports.h"
 
 namespace sluice {
@@ -131,10 +132,13 @@ class FakeStore : public EventStore {
   std::map<Seq, std::string> dead_letters;
   std::vector<Misfit> misfits;
   std::map<Seq, Row> dead_rows;
+  std::vector<Seq> dropped;
+  std::vector<Batch> batches;  ///< That were taken, without their rows.
   std::set<Seq> damaged;
   std::vector<SourceCount> sources;
   std::optional<ErrorCode> refuse_rows;  ///< Batches with rows fail with this.
   std::optional<ErrorCode> refuse_all;
+  int refuse_drops = 0;             ///< So many batches with drops fail with kUnavailable.
   std::size_t max_rows = SIZE_MAX;  ///< Batches with rows fail with kFull if there would be more than so many.
   int commits = 0;
   int reads = 0;
@@ -142,8 +146,13 @@ class FakeStore : public EventStore {
  private:
   Result<void> Apply(Batch& batch) {
     if (refuse_all) return Fail(*refuse_all, "refused");
+    if (!batch.drops.empty() && refuse_drops > 0) {
+      --refuse_drops;
+      return Fail(ErrorCode::kUnavailable, "drops refused");
+    }
     if (refuse_rows && !(batch.appends.empty() && batch.misfits.empty())) return Fail(*refuse_rows, "rows refused");
     if (!batch.appends.empty() && CountRows(batch) > max_rows) return Fail(ErrorCode::kFull, "too many rows");
+    Keep(batch);
     batch.dropped.clear();
     for (const LaneDrop& drop : batch.drops) batch.dropped.push_back(Drop(drop));
     for (const LaneAppend& append : batch.appends) {
@@ -171,6 +180,11 @@ class FakeStore : public EventStore {
     return {};
   }
 
+  void Keep(const Batch& batch) {
+    Batch& kept = batches.emplace_back(batch);
+    for (LaneAppend& append : kept.appends) append.rows.clear();
+  }
+
   std::size_t CountRows(const Batch& batch) const {
     std::size_t rows = 0;
     for (const auto& [lane, kept] : lanes) rows += kept.size();
@@ -179,24 +193,25 @@ class FakeStore : public EventStore {
   }
 
   DroppedRows Drop(const LaneDrop& drop) {
-    DroppedRows dropped{.lane = drop.lane, .reason = drop.reason};
+    DroppedRows answer{.lane = drop.lane, .reason = drop.reason};
     auto& rows = lanes[drop.lane];
     auto it = rows.upper_bound(drop.after);
-    for (std::size_t looked = 0; it != rows.end() && it->first <= drop.through && looked < kDropRows; ++looked) {
+    const bool at_quota = drop.reason == DropReason::kQuota;
+    for (std::size_t looked = 0; it != rows.end() && it->first <= drop.through && (at_quota || looked < kDropRows); ++looked) {
       const Row& row = it->second;
-      const bool enough = drop.reason == DropReason::kQuota && dropped.bytes >= drop.bytes;
-      if (enough) break;
+      if (at_quota && answer.bytes >= drop.bytes) break;
       const bool expired = row.deadline && *row.deadline < drop.now;
-      if (IsOwnTopic(row.event.topic) || (drop.reason == DropReason::kExpired && !expired)) {
+      if (at_quota ? row.event.topic == kGapsTopic : !expired) {
         ++it;
         continue;
       }
-      ++dropped.events;
-      dropped.bytes += Footprint(row);
+      ++answer.events;
+      answer.bytes += Footprint(row);
+      dropped.push_back(row.seq);
       NoteGap(drop, row);
       it = rows.erase(it);
     }
-    return dropped;
+    return answer;
   }
 
   void NoteGap(const LaneDrop& drop, const Row& row) {

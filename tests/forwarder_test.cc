@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <numeric>
+#include <optional>
 #include <random>
 #include <set>
 
@@ -37,16 +38,18 @@ struct Fixture {
   FakeWallClock wall_clock;
   FakeStore store{clock};
   FakeSink sink{clock};
-  UploadShare share{kWindow, {}};
+  std::optional<UploadShare> share{std::in_place, kWindow, UploadLimit{}};
   RunningTime running{0};
   int settled = 0;
   std::unique_ptr<Forwarder> forwarder;
 
   void Start(std::uint64_t backlog = 0) {
     for (Row& row : Rows(1, backlog)) store.lanes[kLane][row.seq] = row;
-    const LaneState lane{kLane, "cloud", "normal", backlog, backlog, backlog * 100};
+    Start(LaneState{kLane, "cloud", "normal", backlog, backlog, backlog * 100});
+  }
+  void Start(const LaneState& lane) {
     forwarder = std::make_unique<Forwarder>(lane, Forwarder::Options{.sink = "cloud", .lane_class = "normal"}, sink,
-                                            Forwarder::Surroundings{store, clock, wall_clock, share, [this] { return running; }},
+                                            Forwarder::Surroundings{store, clock, wall_clock, *share, [this] { return running; }},
                                             [this] { ++settled; });
     forwarder->Start();
     clock.RunTasks();
@@ -59,8 +62,21 @@ struct Fixture {
   void Settle() {
     Batch batch;
     forwarder->TakeSettled(batch);
-    store.Commit(std::move(batch), [](Result<void>, Batch) {});
+    CommitSettling(std::move(batch));
+  }
+  /// As the committer does: tells what became of the drops.
+  void CommitSettling(Batch batch) {
+    store.Commit(std::move(batch), [this](Result<void> done, Batch answer) {
+      for (std::size_t i = 0; i < answer.drops.size(); ++i) {
+        if (answer.drops[i].IsOpen()) forwarder->OnDropped(done ? &answer.dropped[i] : nullptr);
+      }
+    });
     clock.RunTasks();
+  }
+  void DropAtQuota(Bytes bytes) {
+    Batch batch;
+    batch.drops.push_back(forwarder->BeginDrop(bytes));
+    CommitSettling(std::move(batch));
   }
   std::size_t OnDisk() { return store.lanes[kLane].size(); }
 };
@@ -367,6 +383,236 @@ TEST_CASE_FIXTURE(Fixture, "forwarder: a lane that is closing is not held: its l
   forwarder->Close(std::chrono::seconds(5), [] {});
   CHECK_FALSE(forwarder->Hold());
   CHECK(sink.in_flight == Sequence(1, 1));
+}
+
+std::vector<Row> Expiring(std::vector<Row> rows, RunningTime deadline) {
+  for (Row& row : rows) row.deadline = deadline;
+  return rows;
+}
+
+TEST_CASE_FIXTURE(Fixture, "forwarder: rows that are too old before they are given to the sink are dropped in a crowd; later ones pass") {
+  for (Row& row : Expiring(Rows(1, 500), RunningTime(1'000))) store.lanes[kLane][row.seq] = row;
+  for (Row& row : Rows(501, 510)) store.lanes[kLane][row.seq] = row;
+  running = RunningTime(1'001);
+  const LaneState lane{kLane, "cloud", "normal", 510, 510, 50'000};
+  Start(lane);
+  CHECK(sink.sent.empty());
+  CHECK(settled > 0);
+  Settle();
+  CHECK(store.dropped == Sequence(1, 500));
+  REQUIRE(store.gaps.size() == 1);
+  CHECK(store.gaps[0].events == 500);
+  CHECK(store.gaps[0].reason == DropReason::kExpired);
+  CHECK(sink.sent == Sequence(501, 510));
+  sink.TellAll(Verdict::kDelivered);
+  Settle();
+  CHECK(OnDisk() == 0);
+  CHECK(sink.delivered == Sequence(501, 510));
+}
+
+TEST_CASE_FIXTURE(Fixture, "forwarder: a row is given to the sink until the very end of its time") {
+  running = RunningTime(1'000);
+  Start();
+  Commit(Expiring(Rows(1, 1), RunningTime(1'000)));
+  CHECK(sink.sent == Sequence(1, 1));
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "forwarder: a row that was given before and is too old when its turn comes again is dropped alone, and not sent") {
+  Start();
+  Commit(Expiring(Rows(1, 3), RunningTime(1'000)));
+  Commit(Rows(4, 4));
+  sink.Tell(2, Verdict::kDelivered);
+  sink.Tell(1, Verdict::kRetry);
+  sink.TellDone();
+  sink.sent.clear();
+  running = RunningTime(2'000);
+  clock.Advance(std::chrono::minutes(1));
+  CHECK(sink.sent == Sequence(4, 4));
+  Settle();
+  // 2 was delivered, so it is not dropped.
+  CHECK(store.dropped == std::vector<Seq>{1, 3});
+  CHECK(OnDisk() == 1);
+  sink.TellAll(Verdict::kDelivered);
+  Settle();
+  CHECK(OnDisk() == 0);
+  CHECK(store.batches.back().settles.at(0).through == 4);
+}
+
+TEST_CASE_FIXTURE(Fixture, "forwarder: rows behind a sink that is away expire too, but none that it was given") {
+  share.emplace(UploadShare::Window{10, 8u << 20}, UploadLimit{});
+  Start();
+  Commit(Expiring(Rows(1, 50), RunningTime(1'000)));
+  CHECK(sink.in_flight == Sequence(1, 10));
+  clock.Advance(std::chrono::minutes(1));
+  CHECK(settled == 0);
+  running = RunningTime(2'000);
+  clock.Advance(std::chrono::seconds(11));
+  CHECK(settled > 0);
+  Settle();
+  CHECK(store.dropped == Sequence(11, 50));
+  sink.TellAll(Verdict::kDelivered);
+  Settle();
+  CHECK(OnDisk() == 0);
+}
+
+TEST_CASE_FIXTURE(Fixture, "forwarder: crowds of expired rows follow one another without waiting, as long as they are crowds") {
+  for (Row& row : Expiring(Rows(1, 12'000), RunningTime(1'000))) store.lanes[kLane][row.seq] = row;
+  running = RunningTime(1'001);
+  Start({kLane, "cloud", "normal", 12'000, 12'000, 1'200'000});
+  CHECK_FALSE(forwarder->IsExpiringCrowd());
+  Settle();
+  CHECK(store.dropped.size() == kDropRows);
+  CHECK(forwarder->IsExpiringCrowd());
+  Settle();
+  Settle();
+  CHECK(store.dropped.size() == 12'000);
+  CHECK_FALSE(forwarder->IsExpiringCrowd());
+  CHECK(OnDisk() == 0);
+}
+
+TEST_CASE_FIXTURE(Fixture, "forwarder: a drop at the quota never touches what the sink was given, and sends nothing until it is done") {
+  share.emplace(UploadShare::Window{10, 8u << 20}, UploadLimit{});
+  Start();
+  Commit(Rows(1, 50));
+  const LaneDrop drop = forwarder->BeginDrop(1u << 20);
+  CHECK(drop.after == 10);
+  CHECK(forwarder->DroppableBytes() == 0);
+  sink.TellAll(Verdict::kDelivered);
+  Commit(Rows(51, 51));
+  CHECK(sink.sent == Sequence(1, 10));
+  Batch batch;
+  batch.drops.push_back(drop);
+  CommitSettling(std::move(batch));
+  CHECK(store.dropped == Sequence(11, 51));
+  Commit(Rows(52, 53));
+  CHECK(sink.sent.back() == 53);
+  CHECK(sink.sent.size() == 12);
+}
+
+TEST_CASE_FIXTURE(Fixture, "forwarder: a drop after a rewind spares the rows that were given before the rewind") {
+  Start();
+  Commit(Rows(1, 5));
+  sink.TellAll(Verdict::kRetry);
+  clock.RunTasks();
+  CHECK(forwarder->BeginDrop(1).after == 5);
+}
+
+TEST_CASE_FIXTURE(Fixture, "forwarder: after a drop the rows behind it are read and sent, in order, from memory again in the end") {
+  share.emplace(UploadShare::Window{10, 8u << 20}, UploadLimit{});
+  Start();
+  Commit(Rows(1, 50));
+  DropAtQuota(20 * Footprint(Rows(1, 1)[0]));
+  CHECK(store.dropped == Sequence(11, 30));
+  while (!sink.in_flight.empty()) {
+    sink.TellAll(Verdict::kDelivered);
+    clock.RunTasks();
+  }
+  CHECK(sink.delivered.size() == 30);
+  CHECK(sink.sent[10] == 31);
+  const int reads = store.reads;
+  Commit(Rows(51, 52));
+  CHECK(store.reads == reads);
+  CHECK(sink.sent.back() == 52);
+}
+
+TEST_CASE_FIXTURE(Fixture, "forwarder: what could be dropped is all that is not in flight, and nothing once a drop has found nothing") {
+  share.emplace(UploadShare::Window{10, 8u << 20}, UploadLimit{});
+  Start();
+  Commit(Rows(1, 50));
+  const std::size_t size = Footprint(Rows(1, 1)[0]);
+  CHECK(forwarder->DroppableBytes() == 40 * size);
+  DropAtQuota(15 * size);
+  CHECK(forwarder->DroppableBytes() == 25 * size);
+  store.lanes[kLane].erase(store.lanes[kLane].upper_bound(10), store.lanes[kLane].end());
+  DropAtQuota(size);
+  CHECK(forwarder->DroppableBytes() == 0);
+}
+
+TEST_CASE_FIXTURE(Fixture, "forwarder: what a drop of unknown outcome may have taken is not sent from memory") {
+  share.emplace(UploadShare::Window{10, 8u << 20}, UploadLimit{});
+  Start();
+  Commit(Rows(1, 30));
+  (void)forwarder->BeginDrop(1u << 20);
+  // It was done, but the answer says that it failed.
+  auto& rows = store.lanes[kLane];
+  rows.erase(rows.upper_bound(10), rows.upper_bound(20));
+  forwarder->OnDropped(nullptr);
+  sink.TellAll(Verdict::kDelivered);
+  clock.RunTasks();
+  CHECK(sink.in_flight == Sequence(21, 30));
+}
+
+TEST_CASE_FIXTURE(Fixture, "forwarder: a crowd whose drop failed is asked for again") {
+  running = RunningTime(2'000);
+  store.refuse_drops = 1;
+  Start();
+  Commit(Expiring(Rows(1, 10), RunningTime(1'000)));
+  Settle();
+  CHECK(store.dropped.empty());
+  CHECK(sink.sent.empty());
+  Settle();
+  CHECK(store.dropped == Sequence(1, 10));
+}
+
+TEST_CASE_FIXTURE(Fixture, "forwarder: closing while a drop is under way sends nothing any more, and is over when the sink is closed") {
+  share.emplace(UploadShare::Window{10, 8u << 20}, UploadLimit{});
+  Start();
+  Commit(Rows(1, 50));
+  const LaneDrop drop = forwarder->BeginDrop(1);
+  bool closed = false;
+  forwarder->Close(std::chrono::seconds(5), [&] { closed = true; });
+  Batch batch;
+  batch.drops.push_back(drop);
+  CommitSettling(std::move(batch));
+  sink.TellAll(Verdict::kDelivered);
+  clock.RunTasks();
+  CHECK(closed);
+  CHECK(sink.sent == Sequence(1, 10));
+  CHECK(forwarder->DroppableBytes() == 0);
+}
+
+TEST_CASE_FIXTURE(Fixture, "forwarder: a lane of which all was dropped does not think that its sink hangs") {
+  Start();
+  Commit(Expiring(Rows(1, 3), RunningTime(1'000)));
+  sink.TellAll(Verdict::kRetry);
+  running = RunningTime(2'000);
+  clock.Advance(std::chrono::minutes(1));
+  CHECK(sink.resets == 1);
+  clock.Advance(2 * Forwarder::kStall);
+  CHECK(sink.resets == 1);
+}
+
+TEST_CASE_FIXTURE(Fixture, "forwarder: an event that came before the clock was set bears the right time if it is sent after") {
+  Row row = Rows(1, 1)[0];
+  row.event.received = WallTime(std::chrono::seconds(5));
+  row.unsynchronized = BootTime{1, std::chrono::seconds(40)};
+  wall_clock.reading = {WallTime(std::chrono::seconds(65)), {1, std::chrono::seconds(100)}, false};
+  Start();
+  SUBCASE("not set yet") {
+    Commit({row});
+    CHECK(sink.rows.at(0).event.received == WallTime(std::chrono::seconds(5)));
+    CHECK(sink.rows.at(0).time_quality == TimeQuality::kUnsynchronized);
+  }
+  SUBCASE("set meanwhile") {
+    wall_clock.reading.wall = WallTime(std::chrono::seconds(1'700'000'060));
+    wall_clock.reading.synchronized = true;
+    Commit({row});
+    CHECK(sink.rows.at(0).event.received == WallTime(std::chrono::seconds(1'700'000'000)));
+    CHECK(sink.rows.at(0).time_quality == TimeQuality::kCorrected);
+  }
+}
+
+TEST_CASE_FIXTURE(Fixture, "forwarder: under an upload limit rows leave at its pace, without a verdict to push them") {
+  share.emplace(kWindow, UploadLimit{.events_per_s = 10, .bytes_per_s = 0});
+  clock.Advance(std::chrono::seconds(10));
+  Start();
+  Commit(Rows(1, 1'000));
+  const std::size_t burst = sink.sent.size();
+  CHECK(burst <= 4);
+  clock.Advance(std::chrono::seconds(10));
+  CHECK(sink.sent.size() - burst >= 98);
+  CHECK(sink.sent.size() - burst <= 101);
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <set>
 #include <vector>
 
+#include "gateway/own_event.h"
 #include "store/outbox.h"
 #include "store/row_codec.h"
 #include "tests/fault_vfs.h"
@@ -57,7 +58,7 @@ class Model {
       if (seq <= drop.after || seq > drop.through) continue;
       const bool quota = drop.reason == DropReason::kQuota;
       if (quota && bytes >= drop.bytes) break;
-      if (quota ? IsOwnTopic(row.event.topic) : !row.deadline || *row.deadline >= drop.now) continue;
+      if (quota ? row.event.topic == kGapsTopic : !row.deadline || *row.deadline >= drop.now) continue;
       seqs.push_back(seq);
       bytes += SizeOf(row);
     }
@@ -161,7 +162,7 @@ class Run {
     if (Chance(3)) row.key = std::string(Below(20), 'k');
     if (Chance(3)) row.deadline = RunningTime(Below(2'000));
     if (Chance(5)) row.unsynchronized = BootTime{Below(9), std::chrono::nanoseconds(Below(1'000'000))};
-    row.event.topic = Chance(8) ? "$sluice/status" : "plant/\xc3\xa4/1";
+    row.event.topic = Chance(8) ? std::string(kGapsTopic) : "plant/\xc3\xa4/1";
     row.event.payload.assign(Chance(15) ? Below(40'000) : Below(600), static_cast<char>(Below(256)));
     return row;
   }
