@@ -3,6 +3,7 @@
 // Invariants
 //  1. kDelivered is said only after an fsync of the line.
 //  2. A torn last line (power cut, full disk) is cut before anything is appended.
+//  3. Several sinks may write to one file (drivers/line_file.h). One that cannot get at it within a second gives kRetry.
 //
 // Loop thread; writing and fsync run on the thread pool, one group at a time.
 #pragma once

@@ -10,7 +10,6 @@
 
 #include "drivers/file_sink.h"
 #include "drivers/kafka_sink.h"
-#include "drivers/line_file.h"
 #include "drivers/mqtt_sink.h"
 #include "tests/kinesis_outside.h"
 #include "tests/mock_kafka.h"
@@ -465,56 +464,6 @@ TEST_CASE("file sink: a payload that is not UTF-8 is data_base64") {
   bench.sink->Flush();
   bench.RunUntil([&] { return bench.Count(Verdict::kDelivered) == 1; });
   CHECK(bench.outside.Read().at(0).payload == "base64:/wE=");
-}
-
-TEST_CASE("line file: a torn last line is cut before anything is added, and nothing else is") {
-  TempDir dir;
-  FileSinkConfig config;
-  config.path = dir.Write("f", "{\"a\":1}\n{\"b\":");
-  {
-    LineFile file(config);
-    REQUIRE(file.Append("{\"c\":3}\n").has_value());
-  }
-  std::ifstream in(config.path);
-  const std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-  CHECK(text == "{\"a\":1}\n{\"c\":3}\n");
-}
-
-TEST_CASE("line file: when the file was moved or deleted, lines go to a new one of its name") {
-  TempDir dir;
-  FileSinkConfig config;
-  config.path = dir.Path("f");
-  LineFile file(config);
-  REQUIRE(file.Append("1\n").has_value());
-  std::filesystem::rename(config.path, dir.Path("moved"));
-  REQUIRE(file.Append("2\n").has_value());
-  CHECK(std::filesystem::file_size(config.path) == 2);
-  CHECK(std::filesystem::file_size(dir.Path("moved")) == 2);
-}
-
-TEST_CASE("line file: it is rotated by size, the oldest goes, and no line is lost in between") {
-  TempDir dir;
-  FileSinkConfig config;
-  config.path = dir.Path("f");
-  config.rotate_bytes = 4096;
-  SUBCASE("keep all") {
-    config.keep_files = 0;
-  }
-  SUBCASE("keep three") {
-    config.keep_files = 3;
-  }
-  LineFile file(config);
-  for (int i = 0; i < 1000; ++i) REQUIRE(file.Append("{\"number\":" + std::to_string(100'000 + i) + "}\n").has_value());
-  std::set<std::string> lines;
-  std::size_t files = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(dir.Path(""))) {
-    ++files;
-    std::ifstream in(entry.path());
-    for (std::string line; std::getline(in, line);) CHECK(lines.insert(line).second);
-  }
-  if (config.keep_files == 0) CHECK(lines.size() == 1000);
-  if (config.keep_files == 3) CHECK(files <= 4);
-  CHECK(lines.contains("{\"number\":100999}"));
 }
 
 }  // namespace

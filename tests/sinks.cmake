@@ -11,3 +11,4 @@ sluice_test(kinesis_queue unit 60 kinesis_queue_test.cc LIBS sluice_drivers slui
 sluice_test(mqtt unit 60 mqtt_test.cc LIBS sluice_drivers sluice_core sluice_failpoint_none)
 add_executable(kafka_topic kafka_topic.cc)
 target_link_libraries(kafka_topic PRIVATE PkgConfig::RDKAFKA)
+sluice_test(line_file unit 60 line_file_test.cc LIBS sluice_drivers sluice_core sluice_failpoint_none)
