@@ -1,4 +1,4 @@
-// The keys of a Kinesis sink, and of the access to AWS.
+// The keys of a Kinesis sink.
 #pragma once
 
 #include "config/config.h"
