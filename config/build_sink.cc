@@ -3,6 +3,7 @@
 #include <charconv>
 #include <string_view>
 
+#include "config/build_aws.h"
 #include "config/build_kinesis.h"
 #include "config/build_mqtt_sink.h"
 #include "config/build_source.h"
@@ -41,18 +42,34 @@ void ReadRdkafka(ObjectReader& reader, KafkaSinkConfig& kafka) {
   });
 }
 
+void ReadPassword(ObjectReader& auth, KafkaSinkConfig& kafka) {
+  auth.Require("username", "who we are to the broker");
+  auth.Require("password", "as in \"${credential:kafka}\"");
+  auth.String("username", kafka.username);
+  auth.Secret("password", kafka.password);
+}
+
+void ReadMskIam(ObjectReader& auth, MskIamConfig& msk_iam) {
+  ReadAwsRegion(auth, msk_iam.region);
+  auth.Object("credentials", [&](ObjectReader& credentials) { ReadAwsAuth(credentials, msk_iam.credentials); });
+}
+
 void ReadAuth(ObjectReader& reader, KafkaSinkConfig& kafka) {
   reader.Object("auth", [&](ObjectReader& auth) {
-    const std::vector<std::string_view> mechanisms = {"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"};
+    const std::vector<std::string_view> mechanisms = {"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "AWS_MSK_IAM"};
     std::size_t mechanism = 0;
-    auth.Require("mechanism", "PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512");
-    auth.Require("username", "who we are to the broker");
-    auth.Require("password", "as in \"${credential:kafka}\"");
+    auth.Require("mechanism", "PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or AWS_MSK_IAM");
     auth.Word("mechanism", mechanisms, mechanism);
     kafka.mechanism = mechanisms[mechanism];
-    auth.String("username", kafka.username);
-    auth.Secret("password", kafka.password);
+    if (kafka.mechanism == "AWS_MSK_IAM") {
+      ReadMskIam(auth, kafka.msk_iam.emplace());
+    } else {
+      ReadPassword(auth, kafka);
+    }
   });
+  if (kafka.msk_iam && reader.Find("tls") == nullptr) {
+    reader.Complain("auth", "AWS_MSK_IAM goes over TLS only, since whoever reads a token can use it; add \"tls\": {}");
+  }
   if (kafka.mechanism == "PLAIN" && reader.Find("tls") == nullptr) {
     reader.Warn("auth", "PLAIN sends the password in clear; add \"tls\": {}");
   }

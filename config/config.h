@@ -113,21 +113,6 @@ struct UploadLimit {
 
 enum class SinkType { kKafka, kFile, kKinesis, kMqtt };
 
-struct KafkaSinkConfig {
-  std::vector<std::string> brokers;
-  std::string mechanism;  ///< SASL mechanism, empty for none.
-  std::string username;
-  std::string password;  ///< Secret.
-  std::optional<TlsConfig> tls;
-  std::map<std::string, std::string> rdkafka;  ///< Passed through; what the promise stands on was refused by check.
-};
-
-struct FileSinkConfig {
-  std::string path;
-  Bytes rotate_bytes = 64ull << 20;
-  int keep_files = 8;  ///< Rotated files kept beside the current one; 0 keeps all.
-};
-
 enum class AwsAuthType {
   kDefault,  ///< No `auth`: the environment, then the shared file, then the container.
   kEnvironment,
@@ -149,6 +134,28 @@ struct AwsAuthConfig {
   std::string access_key_id;      ///< kStatic
   std::string secret_access_key;  ///< kStatic. Secret.
   std::string session_token;      ///< kStatic; may be empty. Secret.
+};
+
+/// How a Kafka sink signs in to Amazon MSK with IAM.
+struct MskIamConfig {
+  std::string region;
+  AwsAuthConfig credentials;
+};
+
+struct KafkaSinkConfig {
+  std::vector<std::string> brokers;
+  std::string mechanism;  ///< SASL mechanism as the operator names it, empty for none.
+  std::string username;
+  std::string password;                 ///< Secret.
+  std::optional<MskIamConfig> msk_iam;  ///< With mechanism AWS_MSK_IAM; instead of a user and a password. Only with `tls`.
+  std::optional<TlsConfig> tls;
+  std::map<std::string, std::string> rdkafka;  ///< Passed through; what the promise stands on was refused by check.
+};
+
+struct FileSinkConfig {
+  std::string path;
+  Bytes rotate_bytes = 64ull << 20;
+  int keep_files = 8;  ///< Rotated files kept beside the current one; 0 keeps all.
 };
 
 struct KinesisSinkConfig {

@@ -59,13 +59,35 @@ Json ShowSource(const MqttSourceConfig& source) {
   return json;
 }
 
+Json ShowAwsAuth(const AwsAuthConfig& auth) {
+  static constexpr const char* kTypes[] = {"", "environment", "shared_file", "container", "iot", "static"};
+  Json json;
+  json["type"] = kTypes[static_cast<std::size_t>(auth.type)];
+  SetIfGiven(json, "endpoint", auth.endpoint);
+  SetIfGiven(json, "role_alias", auth.role_alias);
+  SetIfGiven(json, "thing_name", auth.thing_name);
+  if (auth.type == AwsAuthType::kIot) json["tls"] = ShowTls(auth.tls);
+  SetIfGiven(json, "path", auth.path);
+  SetIfGiven(json, "profile", auth.profile);
+  SetIfGiven(json, "access_key_id", auth.access_key_id);
+  if (!auth.secret_access_key.empty()) json["secret_access_key"] = kMask;
+  if (!auth.session_token.empty()) json["session_token"] = kMask;
+  return json;
+}
+
+Json ShowKafkaAuth(const KafkaSinkConfig& kafka) {
+  if (!kafka.msk_iam) return {{"mechanism", kafka.mechanism}, {"username", kafka.username}, {"password", Masked(kafka.password)}};
+  const MskIamConfig& msk_iam = *kafka.msk_iam;
+  Json json = {{"mechanism", kafka.mechanism}, {"region", msk_iam.region}};
+  if (msk_iam.credentials.type != AwsAuthType::kDefault) json["credentials"] = ShowAwsAuth(msk_iam.credentials);
+  return json;
+}
+
 Json ShowKafka(const KafkaSinkConfig& kafka) {
   Json json;
   json["type"] = "kafka";
   json["brokers"] = kafka.brokers;
-  if (!kafka.mechanism.empty()) {
-    json["auth"] = {{"mechanism", kafka.mechanism}, {"username", kafka.username}, {"password", Masked(kafka.password)}};
-  }
+  if (!kafka.mechanism.empty()) json["auth"] = ShowKafkaAuth(kafka);
   if (kafka.tls) json["tls"] = ShowTls(*kafka.tls);
   for (const auto& [name, value] : kafka.rdkafka) {
     const bool secret =
@@ -81,22 +103,6 @@ Json ShowFile(const FileSinkConfig& file) {
   json["path"] = file.path;
   json["rotate_bytes"] = FormatBytes(file.rotate_bytes);
   json["keep_files"] = file.keep_files;
-  return json;
-}
-
-Json ShowAwsAuth(const AwsAuthConfig& auth) {
-  static constexpr const char* kTypes[] = {"", "environment", "shared_file", "container", "iot", "static"};
-  Json json;
-  json["type"] = kTypes[static_cast<std::size_t>(auth.type)];
-  SetIfGiven(json, "endpoint", auth.endpoint);
-  SetIfGiven(json, "role_alias", auth.role_alias);
-  SetIfGiven(json, "thing_name", auth.thing_name);
-  if (auth.type == AwsAuthType::kIot) json["tls"] = ShowTls(auth.tls);
-  SetIfGiven(json, "path", auth.path);
-  SetIfGiven(json, "profile", auth.profile);
-  SetIfGiven(json, "access_key_id", auth.access_key_id);
-  if (!auth.secret_access_key.empty()) json["secret_access_key"] = kMask;
-  if (!auth.session_token.empty()) json["session_token"] = kMask;
   return json;
 }
 

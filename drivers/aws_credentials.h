@@ -30,6 +30,8 @@ class AwsCredentials {
 
   /// Keys that are good to use now, or null: then call Renew. Valid until the next call of Renew or Refuse.
   const AwsKeys* Current() const;
+  /// When the keys end. REQUIRES: Current() is not null.
+  MonotonicTime good_until() const { return good_until_; }
   /// `ready` runs once, never from within the call: Current has keys, or why it has none.
   void Renew(Ready ready);
   /// AWS says that the keys are no good: they are not used again.

@@ -2,6 +2,8 @@
 
 #include <openssl/evp.h>
 
+#include <algorithm>
+
 namespace sluice {
 
 void AppendBase64(std::string_view bytes, std::string& out) {
@@ -11,6 +13,15 @@ void AppendBase64(std::string_view bytes, std::string& out) {
   EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data() + begin), reinterpret_cast<const unsigned char*>(bytes.data()),
                   static_cast<int>(bytes.size()));
   out.resize(begin + size);
+}
+
+std::string Base64UrlOf(std::string_view bytes) {
+  std::string text;
+  AppendBase64(bytes, text);
+  text.erase(std::min(text.find('='), text.size()));
+  std::replace(text.begin(), text.end(), '+', '-');
+  std::replace(text.begin(), text.end(), '/', '_');
+  return text;
 }
 
 }  // namespace sluice

@@ -1,4 +1,4 @@
-// Base64 with padding, RFC 4648.
+// Base64, RFC 4648.
 //
 // Pure.
 #pragma once
@@ -8,7 +8,9 @@
 
 namespace sluice {
 
-/// Appends the encoded bytes to `out`, without a copy in between.
+/// Appends the encoded bytes to `out`, with padding, without a copy in between.
 void AppendBase64(std::string_view bytes, std::string& out);
+/// In the alphabet for URLs, without padding.
+std::string Base64UrlOf(std::string_view bytes);
 
 }  // namespace sluice

@@ -10,7 +10,8 @@ std::string Advice(rd_kafka_resp_err_t error) {
   switch (error) {
     case RD_KAFKA_RESP_ERR__AUTHENTICATION:
     case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
-      return "the brokers do not accept who we are: check the user name, the password and the mechanism in `auth`";
+      return "the brokers do not accept who we are: check the user name, the password and the mechanism in `auth`; for AWS_MSK_IAM, that "
+             "the role may kafka-cluster:Connect, and this machine's clock";
     case RD_KAFKA_RESP_ERR_UNSUPPORTED_SASL_MECHANISM:
       return "the brokers do not know the mechanism in `auth`";
     case RD_KAFKA_RESP_ERR__SSL:
@@ -60,10 +61,17 @@ std::string KafkaReason(rd_kafka_resp_err_t error, const std::string& topic) {
 }
 
 std::string KafkaTrouble::OnError(rd_kafka_resp_err_t error) {
-  std::string advice = Advice(error);
   // That no broker can be reached follows from every other trouble, and says less.
-  const bool is_known = advice == advice_ || (error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && !advice_.empty());
-  if (advice.empty() || is_known) return "";
+  if (error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && !advice_.empty()) return "";
+  return Begin(Advice(error));
+}
+
+std::string KafkaTrouble::OnNoKeys() {
+  return Begin("there are no keys to AWS to sign in with: check `credentials` in `auth`");
+}
+
+std::string KafkaTrouble::Begin(std::string advice) {
+  if (advice.empty() || advice == advice_) return "";
   advice_ = advice;
   return advice;
 }

@@ -22,10 +22,14 @@ class KafkaTrouble {
  public:
   /// The advice, if this is the beginning of a trouble; otherwise empty.
   std::string OnError(rd_kafka_resp_err_t error);
+  /// The same for want of keys to sign in with.
+  std::string OnNoKeys();
   /// A record was delivered. True if a trouble is over with that.
   bool OnDelivered();
 
  private:
+  std::string Begin(std::string advice);
+
   std::string advice_;
 };
 

@@ -13,6 +13,7 @@
 #include <unordered_map>
 
 #include "config/config.h"
+#include "gateway/event.h"
 #include "gateway/result.h"
 
 namespace sluice {
@@ -32,6 +33,8 @@ class KafkaProducer {
     std::function<void(rd_kafka_resp_err_t error, const std::string& text)> on_error;
     /// The brokers make us wait so long before the next request. At most once a Drain.
     std::function<void(std::chrono::milliseconds)> on_throttle;
+    /// With AWS_MSK_IAM: the token at hand ends soon. Told once, until SetToken.
+    std::function<void()> on_token_wanted;
   };
 
   /// kInvalid: librdkafka does not accept the configuration.
@@ -46,6 +49,8 @@ class KafkaProducer {
                               std::uint64_t opaque);
   /// Tells everything that is there.
   void Drain(const Listener& listener);
+  /// With AWS_MSK_IAM: what to show to the brokers. Until the first one there is no connection. kInvalid: it has expired already.
+  Result<void> SetToken(const std::string& token, WallTime expires);
   /// Sends what is queued without waiting for linger.
   void Flush();
 

@@ -1,6 +1,7 @@
 #include "drivers/kafka_sink.h"
 
 #include <cstdlib>
+#include <random>
 #include <utility>
 
 #include "gateway/log.h"
@@ -51,12 +52,23 @@ KafkaSink::KafkaSink(const std::string& name, const KafkaSinkConfig& config, con
 
 void KafkaSink::Open(SinkListener& listener) {
   listener_ = &listener;
+  if (config_.msk_iam) SignIn();
   Watch();
+}
+
+void KafkaSink::SignIn() {
+  key_source_ = std::make_unique<AwsKeySource>(config_.msk_iam->credentials, "", loop_);
+  login_ = std::make_unique<MskLogin>(
+      config_.msk_iam->region, [this](AwsKeySource::Done done) { key_source_->Fetch(std::move(done)); }, loop_, std::random_device()(),
+      MskLogin::Listener{[this](const MskToken& token) { OnToken(token); },
+                         [this](const std::string& reason) { TellTrouble(trouble_.OnNoKeys(), reason); }});
 }
 
 void KafkaSink::Watch() {
   watch_ = std::make_unique<FdWatch>(loop_, producer_->event_fd(), [this](int) { OnReports(); });
   watch_->SetEvents(UV_READABLE);
+  // The library's first wish for a token is older than our watch.
+  if (login_) login_->Ask();
 }
 
 void KafkaSink::Send(const Row& row) {
@@ -80,7 +92,8 @@ void KafkaSink::OnReports() {
                           Answer(report);
                         },
                     .on_error = [this](rd_kafka_resp_err_t error, const std::string& text) { OnError(error, text); },
-                    .on_throttle = [this](std::chrono::milliseconds wait) { OnThrottle(wait); }});
+                    .on_throttle = [this](std::chrono::milliseconds wait) { OnThrottle(wait); },
+                    .on_token_wanted = [this] { login_->Ask(); }});
   if (any) listener_->OnVerdictsDone();
 }
 
@@ -99,8 +112,21 @@ void KafkaSink::Answer(const KafkaReport& report) {
 
 void KafkaSink::OnError(rd_kafka_resp_err_t error, const std::string& text) {
   const std::string advice = trouble_.OnError(error);
-  if (advice.empty()) return Log(LogLevel::kDebug, "kafka", "the client reports an error", {{"sink", name_}, {"reason", text}});
-  Log(LogLevel::kWarning, "kafka", "events are kept, since " + advice, {{"sink", name_}, {"reason", text}});
+  if (advice.empty()) Log(LogLevel::kDebug, "kafka", "the client reports an error", {{"sink", name_}, {"reason", text}});
+  TellTrouble(advice, text);
+  if (login_ && error == RD_KAFKA_RESP_ERR__AUTHENTICATION) login_->OnRefused();
+}
+
+// The library is not told when there is no token: it would call that a refusal by the brokers. Its wish stands until there is one.
+void KafkaSink::OnToken(const MskToken& token) {
+  if (producer_ == nullptr) return;  // The next one asks by itself.
+  if (Result<void> set = producer_->SetToken(token.text, token.expires); !set) {
+    Log(LogLevel::kError, "kafka", "the client does not take the token", {{"sink", name_}, {"reason", set.error().message}});
+  }
+}
+
+void KafkaSink::TellTrouble(const std::string& advice, const std::string& reason) {
+  if (!advice.empty()) Log(LogLevel::kWarning, "kafka", "events are kept, since " + advice, {{"sink", name_}, {"reason", reason}});
 }
 
 void KafkaSink::OnThrottle(std::chrono::milliseconds wait) {

@@ -19,9 +19,11 @@
 #include <vector>
 
 #include "config/config.h"
+#include "drivers/aws_key_source.h"
 #include "drivers/fd_watch.h"
 #include "drivers/kafka_errors.h"
 #include "drivers/kafka_producer.h"
+#include "drivers/msk_login.h"
 #include "gateway/cloud_event.h"
 #include "gateway/loop.h"
 #include "gateway/ports.h"
@@ -47,6 +49,10 @@ class KafkaSink : public Sink {
   void TellUnsent();
   void Answer(const KafkaReport& report);
   void OnError(rd_kafka_resp_err_t error, const std::string& text);
+  void SignIn();
+  void OnToken(const MskToken& token);
+  /// Nothing, if the advice is empty.
+  void TellTrouble(const std::string& advice, const std::string& reason);
   void OnThrottle(std::chrono::milliseconds wait);
   /// Destroys the producer where it may block.
   void Discard(std::function<void()> discarded);
@@ -58,6 +64,8 @@ class KafkaSink : public Sink {
   SinkListener* listener_ = nullptr;
   KafkaTrouble trouble_;
   const std::unique_ptr<Timer> throttle_timer_;  // Runs while the brokers slow us down, anew each time they do.
+  std::unique_ptr<AwsKeySource> key_source_;     // With AWS_MSK_IAM.
+  std::unique_ptr<MskLogin> login_;              // With AWS_MSK_IAM.
   std::unique_ptr<KafkaProducer> producer_;
   std::unique_ptr<FdWatch> watch_;
   // Rows that could not even be queued; their verdicts come with the next turn of the loop.

@@ -9,6 +9,7 @@ sluice_test(sink quick 240 sink_test.cc mosquitto.cc mqtt_reader.cc LIBS mock_ka
 sluice_test(kinesis_sink quick 240 kinesis_sink_test.cc LIBS kinesis_outside sluice_drivers sluice_core sluice_failpoint_none)
 sluice_test(kinesis_queue unit 60 kinesis_queue_test.cc LIBS sluice_drivers sluice_core sluice_failpoint_none)
 sluice_test(mqtt unit 60 mqtt_test.cc LIBS sluice_drivers sluice_core sluice_failpoint_none)
+sluice_test(msk unit 30 msk_test.cc LIBS sluice_drivers sluice_core sluice_failpoint_none)
 add_executable(kafka_topic kafka_topic.cc)
 target_link_libraries(kafka_topic PRIVATE PkgConfig::RDKAFKA)
 sluice_test(line_file unit 60 line_file_test.cc LIBS sluice_drivers sluice_core sluice_failpoint_none)
