@@ -71,8 +71,9 @@ class RealKafka:
     class Unavailable(Exception):
         pass
 
-    def __init__(self, rig, properties="", format_options=()):
-        """`properties` and `format_options` as tests/kafka/start takes them; {port} in the first is the broker's, {controller} the controller's."""
+    def __init__(self, rig, properties="", format_options=(), make_classes=None):
+        """`properties` and `format_options` as tests/kafka/start takes them; {port} in the first is the broker's, {controller} the controller's.
+        `make_classes` is given Kafka's class path and gives a directory with more classes for the broker."""
         cache = os.path.join(os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache")), "sluice-tests", "kafka-3.9.1", "complete")
         if not os.path.exists(cache):
             raise RealKafka.Unavailable("no Apache Kafka here; tests/run --all fetches it with Maven")
@@ -81,6 +82,7 @@ class RealKafka:
         self.controller = FreePort()
         self.bootstrap = f"127.0.0.1:{self.port}"
         self.libraries = os.path.join(os.path.dirname(cache), "libs", "*")
+        self.env = {"SLUICE_KAFKA_CLASSES": make_classes(self.libraries)} if make_classes else None
         self.options = []
         if properties:
             more = os.path.join(rig.directory, "more.properties")
@@ -92,7 +94,7 @@ class RealKafka:
 
     def Start(self):
         self.process = Process("kafka", [os.path.join(ROOT, "tests", "kafka", "start"), os.path.join(self.rig.directory, "kafka"),
-                                         str(self.port), str(self.controller), *self.options], self.rig.directory)
+                                         str(self.port), str(self.controller), *self.options], self.rig.directory, self.env)
         Until(lambda: subprocess.run(["kcat", "-L", "-b", self.bootstrap, "-m", "2"], stdout=subprocess.DEVNULL,
                                      stderr=subprocess.DEVNULL).returncode == 0, 90, "Kafka answers")
 
