@@ -171,6 +171,10 @@ TEST_CASE("config: no secret is ever shown") {
   json["sinks"]["lake"]["auth"] = {
       {"type", "static"}, {"access_key_id", "AKID"}, {"secret_access_key", "canary-9"}, {"session_token", "canary-10"}};
   json["sinks"]["andon"] = {{"type", "mqtt"}, {"url", "mqtts://b"}, {"password", "canary-11"}, {"proxy", "http://u:canary-12@proxy:3128"}};
+  json["sinks"]["msk"] = {{"type", "kafka"},
+                          {"brokers", "k:1"},
+                          {"tls", Json::object()},
+                          {"auth", {{"mechanism", "AWS_MSK_IAM"}, {"region", "r"}, {"credentials", json["sinks"]["lake"]["auth"]}}}};
   const LoadedConfig loaded = Load(json.dump());
   REQUIRE_MESSAGE(loaded.mistakes.empty(), AllOf(loaded.mistakes));
   CHECK(ShowConfig(loaded.config).find("canary") == std::string::npos);
@@ -180,7 +184,9 @@ TEST_CASE("config: no secret is ever shown") {
 TEST_CASE("config: what is shown is a configuration that means the same") {
   const std::string mqtt =
       With("/sinks/andon", {{"type", "mqtt"}, {"url", "mqtts://[::1]:1"}, {"protocol", "3.1.1"}, {"max_packet", "2KiB"}});
-  for (const std::string& text : {std::string(kMinimal), mqtt, ReadAll(Example("plant.json"))}) {
+  const Json iam = {{"mechanism", "AWS_MSK_IAM"}, {"region", "eu-central-1"}, {"credentials", {{"type", "shared_file"}, {"path", "/p"}}}};
+  const std::string msk = With("/sinks/cloud", {{"type", "kafka"}, {"brokers", "k:1"}, {"tls", Json::object()}, {"auth", iam}});
+  for (const std::string& text : {std::string(kMinimal), mqtt, msk, ReadAll(Example("plant.json"))}) {
     const LoadedConfig loaded = Load(text);
     const std::string shown = ShowConfig(loaded.config);
     const LoadedConfig again = Load(shown);

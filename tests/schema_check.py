@@ -25,7 +25,7 @@ for name in sorted(os.listdir(os.path.join(CONFIG, "examples"))):
 plant = Read("examples/plant.json")
 for path, value in [("outbox/max_byte", "1GiB"), ("outbox/commit_every", "soon"), ("sources/local/retained", "twice"), ("sinks/cloud/type", "kafak"),
                     ("routes/0/too", "copy"), ("sources/local/subscribe/a", {"qos": 3}), ("sinks/copy/brokers", "k:1"),
-                    ("sinks/lake/auth/profile", "p"), ("sinks/lake/auth/type", "environment"), ("sinks/lake/stream", "a/b")]:
+                    ("sinks/lake/auth/profile", "p"), ("sinks/lake/auth/type", "environment"), ("sinks/lake/stream", "a/b"), ("sinks/cloud/auth/region", "eu-central-1"), ("sinks/cloud/auth/mechanism", "AWS_MSK_IAM")]:
     bad = copy.deepcopy(plant)
     at = bad
     for token in path.split("/")[:-1]:
@@ -33,3 +33,6 @@ for path, value in [("outbox/max_byte", "1GiB"), ("outbox/commit_every", "soon")
     at[path.split("/")[-1]] = value
     if validator.is_valid(bad):
         sys.exit(f"the schema accepts /{path} = {value!r}")
+
+plant["sinks"]["cloud"]["auth"] = {"mechanism": "AWS_MSK_IAM", "region": "eu-central-1", "credentials": plant["sinks"]["lake"]["auth"]}
+validator.validate(plant)
