@@ -10,9 +10,8 @@
 //   prevseq  sequence of the row before it in the same lane; absent on the first: a consumer can prove that it has all
 //   expirytime   when the publisher's message expires, if it says so (MQTT 5)
 //   redelivered  "true" if the broker had sent the message before: it may be here already, under another id
-//   timequality  of `time`: absent if the clock was right; "corrected" if it was set right before the event was first sent;
-//   "unsynchronized"
-//                if it may be wrong
+//   timequality  of `time`: absent if the clock was right; "corrected" if it was set right before the first sending; "unsynchronized" if
+//                it may be wrong
 //
 // Pure.
 #pragma once
