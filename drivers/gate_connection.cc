@@ -86,7 +86,10 @@ bool GateConnection::ReadClient() {
 
 bool GateConnection::SendToBroker() {
   const std::uint64_t done = inbox_.DoneCount(connection_);
-  for (; !held_.empty() && held_.front().ticket <= done; held_.pop_front()) to_broker_.Append(held_.front().bytes);
+  for (; !held_.empty() && held_.front().ticket <= done; held_.pop_front()) {
+    released_ = held_.front().ticket;
+    to_broker_.Append(held_.front().bytes);
+  }
   if (!to_broker_.SendTo(*broker_)) return End(GateEnd::kClosed, "the connection to the broker broke");
   if (client_ended_ && held_.empty() && to_broker_.IsEmpty()) return End(GateEnd::kClosed, "the MQTT client closed the connection");
   return true;

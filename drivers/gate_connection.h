@@ -41,6 +41,8 @@ class GateConnection {
   /// The client has come: what moves, moves from now on.
   void Join(std::unique_ptr<Socket> client);
   bool IsJoined() const { return client_ != nullptr; }
+  /// The highest ticket of what went to the broker; known after the end, too.
+  std::uint64_t released() const { return released_; }
 
   void OnCut();
   void OnDurable();
@@ -75,6 +77,7 @@ class GateConnection {
   Outgoing to_client_;  // Read from the broker, not yet taken by the client.
   std::deque<Held> held_;
   Outgoing to_broker_;  // Released.
+  std::uint64_t released_ = 0;
   bool client_ended_ = false;
   bool quiet_ = false;
 

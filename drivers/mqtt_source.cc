@@ -14,6 +14,14 @@ constexpr std::chrono::milliseconds kCloseLimit{2'000};
 constexpr std::chrono::milliseconds kAnswerLimit{1'000};
 constexpr int kSubscribeFailed = 0x80;
 
+// An MQTT 3.1.1 broker may send a message again at any time, and what one member of a shared subscription has not acknowledged may go to
+// another.
+bool IsResendingKnown(const MqttSourceConfig& config) {
+  return config.protocol_version == 5 &&
+         std::none_of(config.subscribe.begin(), config.subscribe.end(),
+                      [](const Subscription& subscription) { return subscription.filter.starts_with("$share/"); });
+}
+
 }  // namespace
 
 MqttSource::MqttSource(MqttSourceConfig config, AckGate& gate, MqttControl& control, Loop& loop, Inbox& inbox, std::uint64_t seed)
@@ -27,7 +35,8 @@ MqttSource::MqttSource(MqttSourceConfig config, AckGate& gate, MqttControl& cont
         if (closed_) return FinishClose();
         if (status_.state == State::kWaiting) return Dial();
         Drop(false, ended_why_.empty() ? "the broker did not answer in time" : ended_why_);
-      })) {}
+      })),
+      redelivery_(config_.receive_maximum) {}
 
 template <typename T>
 std::function<void(T)> MqttSource::OnLoop(void (MqttSource::*then)(const T&)) {
@@ -70,8 +79,19 @@ void MqttSource::OnDialed(Result<std::unique_ptr<Socket>> broker) {
 }
 
 void MqttSource::ConnectClient() {
-  auto on_event = [&inbox = inbox_, connection = connection_](Event event) { inbox.Push(connection, std::move(event)); };
-  control_.Run([this, gate = gate_.Authority(config_.name), on_event = std::move(on_event), done = OnLoop(&MqttSource::OnConnected)] {
+  auto on_event = [this, connection = connection_](Event event) {
+    if (redelivery_.OnEvent(event)) {
+      event.refusal = Refusal::kDuplicate;
+      event.payload.clear();
+    }
+    inbox_.Push(connection, std::move(event));
+  };
+  // The library tells this before the first message, on the same thread.
+  auto done = [this, on_loop = OnLoop(&MqttSource::OnConnected)](Result<bool> session_present) {
+    if (session_present) redelivery_.OnConnected(*session_present && IsResendingKnown(config_));
+    on_loop(std::move(session_present));
+  };
+  control_.Run([this, gate = gate_.Authority(config_.name), on_event = std::move(on_event), done = std::move(done)] {
     auto client = MqttClient::Create(config_, gate, on_event);
     if (!client) return done(Fail(client.error().code, client.error().message));
     client_ = std::move(*client);
@@ -149,7 +169,6 @@ void MqttSource::OnGateEnded(GateEnd end, const std::string& why) {
   if (status_.state == State::kConnecting && end == GateEnd::kClosed) {
     // The library has the broker's reason, if there is one, and is about to tell it.
     ended_why_ = why;
-    gate_connection_.reset();
     timer_->Start(kAnswerLimit);
     return;
   }
@@ -168,9 +187,9 @@ void MqttSource::Drop(bool paused, const std::string& why) {
   ++attempt_;
   timer_->Stop();
   gate_.Forget(config_.name);
+  const std::uint64_t released = gate_connection_ ? gate_connection_->released() : 0;
   gate_connection_.reset();
-  if (paused) inbox_.CloseConnection(connection_);
-  DestroyClient();
+  DestroyClient(released, paused ? inbox_.CloseConnection(connection_) : Redelivery::kAll);
   if (quiet_) return;
   if (paused) {
     ++status_.pauses;
@@ -181,10 +200,11 @@ void MqttSource::Drop(bool paused, const std::string& why) {
   timer_->Start(backoff_.Next());
 }
 
-void MqttSource::DestroyClient() {
+void MqttSource::DestroyClient(std::uint64_t released, std::uint64_t kept) {
   if (connection_ == 0) return;
-  control_.Run([this, connection = std::exchange(connection_, 0)] {
+  control_.Run([this, connection = std::exchange(connection_, 0), released, kept] {
     client_.reset();
+    redelivery_.OnEnded(released, kept);
     loop_.Post([this, connection] { inbox_.RetireConnection(connection); });
   });
 }

@@ -23,6 +23,7 @@
 #include "drivers/gate_connection.h"
 #include "drivers/mqtt_client.h"
 #include "drivers/mqtt_control.h"
+#include "drivers/redelivery.h"
 #include "gateway/backoff.h"
 #include "gateway/inbox.h"
 #include "gateway/loop.h"
@@ -65,7 +66,8 @@ class MqttSource : public Source {
   void GoLive();
   void OnGateEnded(GateEnd end, const std::string& why);
   void Drop(bool paused, const std::string& why);
-  void DestroyClient();
+  /// `released`, `kept`: see Redelivery::OnEnded.
+  void DestroyClient(std::uint64_t released, std::uint64_t kept);
   void FinishClose();
   /// A function for other threads: runs `then(value)` on the loop if the attempt that is under way now is still under way then.
   template <typename T>
@@ -90,6 +92,7 @@ class MqttSource : public Source {
   std::string ended_why_;    // Why the connection ended while it was being made.
   std::function<void()> closed_;
 
+  Redelivery redelivery_;               // The client's threads; between two clients, the control thread.
   std::unique_ptr<MqttClient> client_;  // Control thread only.
 };
 

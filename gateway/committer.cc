@@ -266,6 +266,9 @@ void Committer::Count(Batch& batch, const std::string& source, Event event) {
     case Refusal::kReserved:
       ++count.reserved;
       return;
+    case Refusal::kDuplicate:
+      ++count.duplicate;
+      return;
   }
   routed_.clear();
   surroundings_.router.Route(event, source, routed_);

@@ -27,12 +27,13 @@ struct Property {
   bool operator==(const Property&) const = default;
 };
 
-/// Why a message was not let into a lane. Each is counted in the ledger under its name.
+/// Why a message was not let into a lane. Each is counted in the ledger under its name; a duplicate is not among the refused there.
 enum class Refusal : std::uint8_t {
   kNone,
-  kTooLarge,  ///< Over the source's max_payload.
-  kRetained,  ///< A retained copy, and the source says to skip them.
-  kReserved,  ///< Its topic is one of the gateway's own, `$sluice/...`.
+  kTooLarge,   ///< Over the source's max_payload.
+  kRetained,   ///< A retained copy, and the source says to skip them.
+  kReserved,   ///< Its topic is one of the gateway's own, `$sluice/...`.
+  kDuplicate,  ///< Sent again by the broker, and proved to be a copy of an event that was handed before.
 };
 
 /// Topics of what the gateway itself publishes. No source can create them.
@@ -50,7 +51,7 @@ struct Event {
   WallTime received;
   std::uint8_t qos = 0;
   bool retained = false;
-  bool duplicate = false;            ///< The sender marked it as a redelivery. Proves nothing.
+  bool duplicate = false;            ///< The broker marked it as sent before. Proves nothing; sinks mark it, too.
   Refusal refusal = Refusal::kNone;  ///< Not kNone: the payload was discarded, the event is only counted.
 };
 

@@ -23,16 +23,21 @@ ConnectionId Inbox::OpenConnection(const std::string& source) {
   return last_connection_;
 }
 
-void Inbox::CloseConnection(ConnectionId connection) {
+std::uint64_t Inbox::CloseConnection(ConnectionId connection) {
   std::lock_guard lock(mutex_);
-  connections_.erase(connection);
+  const auto it = connections_.find(connection);
+  if (it == connections_.end()) return 0;
+  const std::uint64_t handed = it->second.handed;
+  connections_.erase(it);
   auto gone = std::stable_partition(waiting_.begin(), waiting_.end(), [&](const Handed& h) { return h.connection != connection; });
-  for (auto it = gone; it != waiting_.end(); ++it) {
-    undone_bytes_ -= it->bytes;
-    waiting_bytes_ -= it->bytes;
+  for (auto left = gone; left != waiting_.end(); ++left) {
+    undone_bytes_ -= left->bytes;
+    waiting_bytes_ -= left->bytes;
   }
-  undone_events_ -= static_cast<std::size_t>(waiting_.end() - gone);
+  const auto withdrawn = static_cast<std::size_t>(waiting_.end() - gone);
+  undone_events_ -= withdrawn;
   waiting_.erase(gone, waiting_.end());
+  return handed - withdrawn;
 }
 
 void Inbox::RetireConnection(ConnectionId connection) {

@@ -49,8 +49,9 @@ class Inbox {
 
   /// A new connection of `source` (which must outlive the inbox), with nothing handed.
   ConnectionId OpenConnection(const std::string& source);
-  /// Its events that still wait leave uncounted; what is pushed or done for it from now on is ignored.
-  void CloseConnection(ConnectionId connection);
+  /// Its events that still wait leave uncounted; what is pushed or done for it from now on is ignored. Returns how many of its events were
+  /// taken before: these become durable.
+  std::uint64_t CloseConnection(ConnectionId connection);
   /// Its client is gone: nothing more will be pushed. Its events stay and become durable; it is forgotten when they are.
   void RetireConnection(ConnectionId connection);
 

@@ -204,9 +204,10 @@ struct Gap {
 /// What happened to one source's events of a batch; added to the ledger in the same transaction.
 struct SourceCount {
   std::string source;
-  std::uint64_t received = 0;  ///< = routed + unrouted + refused
+  std::uint64_t received = 0;  ///< = routed + unrouted + duplicate + refused
   std::uint64_t routed = 0;
   std::uint64_t unrouted = 0;
+  std::uint64_t duplicate = 0;    ///< Proved to be copies of what was received before; they make no rows.
   std::uint64_t too_large = 0;    ///< refused{too_large}
   std::uint64_t retained = 0;     ///< refused{retained}
   std::uint64_t reserved = 0;     ///< refused{reserved_topic}

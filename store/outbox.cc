@@ -530,10 +530,15 @@ Result<void> Outbox::Append(const LaneAppend& append) {
 void Outbox::Count(const Batch& batch) {
   for (const SourceCount& count : batch.sources) {
     const std::string name = "source/" + count.source + "/";
-    const std::pair<const char*, std::uint64_t> all[] = {{"received", count.received},         {"routed", count.routed},
-                                                         {"unrouted", count.unrouted},         {"refused/too_large", count.too_large},
-                                                         {"refused/retained", count.retained}, {"refused/reserved_topic", count.reserved},
-                                                         {"unprotected", count.unprotected},   {"redelivered", count.redelivered}};
+    const std::pair<const char*, std::uint64_t> all[] = {{"received", count.received},
+                                                         {"routed", count.routed},
+                                                         {"unrouted", count.unrouted},
+                                                         {"duplicate", count.duplicate},
+                                                         {"refused/too_large", count.too_large},
+                                                         {"refused/retained", count.retained},
+                                                         {"refused/reserved_topic", count.reserved},
+                                                         {"unprotected", count.unprotected},
+                                                         {"redelivered", count.redelivered}};
     for (const auto& [what, amount] : all) {
       if (amount > 0) ledger_->Add(name + what, static_cast<std::int64_t>(amount));
     }

@@ -179,6 +179,24 @@ TEST_CASE_FIXTURE(Fixture, "committer: a route's headers take the place of the p
   CHECK(!store.lanes[2].at(1).bare);
 }
 
+TEST_CASE_FIXTURE(Fixture, "committer: a duplicate is counted, makes no row, and is done after what came before it") {
+  store.refuse_all = ErrorCode::kUnavailable;
+  Push("one/1");
+  clock.Advance(milliseconds(200));
+  Push("one/1", Refusal::kDuplicate);
+  clock.Advance(std::chrono::seconds(2));
+  CHECK(inbox.DoneCount(connection) == 0);
+  store.refuse_all.reset();
+  clock.Advance(std::chrono::seconds(2));
+  CHECK(inbox.DoneCount(connection) == 2);
+  CHECK(store.lanes[1].size() == 1);
+  std::uint64_t received = 0;
+  std::uint64_t duplicate = 0;
+  for (const SourceCount& count : store.sources) received += count.received, duplicate += count.duplicate;
+  CHECK(received == 2);
+  CHECK(duplicate == 1);
+}
+
 TEST_CASE_FIXTURE(Fixture, "committer: nothing is done while the store fails, and the same rows are tried again before any later one") {
   store.refuse_all = ErrorCode::kUnavailable;
   Push("one/1");

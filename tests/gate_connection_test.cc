@@ -192,6 +192,22 @@ TEST_CASE_FIXTURE(Fixture, "gate connection: the client's end of file queues beh
   CHECK(ends == std::vector<GateEnd>{GateEnd::kClosed});
 }
 
+TEST_CASE_FIXTURE(Fixture, "gate connection: it knows up to which event acknowledgements may have left, after its end, too") {
+  Open();
+  HandAndAck();
+  CommitAll();
+  gate->OnDurable();
+  RunUntil([&] { return gate->released() == 1; });
+  HandAndAck();
+  HandAndAck();
+  gate->OnCut();
+  gate->OnDurable();
+  ::shutdown(broker, SHUT_WR);
+  RunUntil([&] { return !ends.empty(); });
+  CHECK(Available(broker) == kAckBytes);
+  CHECK(gate->released() == 1);
+}
+
 TEST_CASE_FIXTURE(Fixture, "gate connection: what is held dies with its connection") {
   Open();
   HandAndAck();

@@ -62,12 +62,20 @@ TEST_CASE_FIXTURE(Fixture, "inbox: what a closed connection handed leaves, and m
   for (int i = 0; i < 7; ++i) inbox.Push(closed, MakeEvent());
   inbox.Push(open, MakeEvent());
   CHECK(inbox.IsFull());
-  inbox.CloseConnection(closed);
+  CHECK(inbox.CloseConnection(closed) == 0);
   CHECK_FALSE(inbox.IsFull());
   inbox.Push(closed, MakeEvent());
   auto taken = inbox.Take();
   REQUIRE(taken.size() == 1);
   CHECK(taken[0].connection == open);
+}
+
+TEST_CASE_FIXTURE(Fixture, "inbox: who closes a connection learns how many of its events stay") {
+  const ConnectionId connection = inbox.OpenConnection(kSource);
+  for (int i = 0; i < 3; ++i) inbox.Push(connection, MakeEvent());
+  inbox.Take();
+  for (int i = 0; i < 2; ++i) inbox.Push(connection, MakeEvent());
+  CHECK(inbox.CloseConnection(connection) == 3);
 }
 
 TEST_CASE_FIXTURE(Fixture, "inbox: events of a connection that closed while they were being committed make room when they are done") {

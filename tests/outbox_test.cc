@@ -161,8 +161,15 @@ TEST_CASE_FIXTURE(Fixture, "outbox: lanes are apart, and the ledger adds up for 
   Outbox outbox = Open();
   Batch both = Appending({MakeRow(1), MakeRow(2)});
   both.appends.push_back({2, {MakeRow(2)}});
-  both.sources[0] = {
-      .source = "local", .received = 5, .routed = 2, .unrouted = 1, .too_large = 1, .retained = 1, .unprotected = 2, .redelivered = 3};
+  both.sources[0] = {.source = "local",
+                     .received = 6,
+                     .routed = 2,
+                     .unrouted = 1,
+                     .duplicate = 1,
+                     .too_large = 1,
+                     .retained = 1,
+                     .unprotected = 2,
+                     .redelivered = 3};
   REQUIRE(Commit(outbox, both).has_value());
   REQUIRE(Commit(outbox, Settling(1)).has_value());
   CHECK(RowsOf(outbox, 1).size() == 1);
@@ -171,9 +178,10 @@ TEST_CASE_FIXTURE(Fixture, "outbox: lanes are apart, and the ledger adds up for 
   CHECK(Count(outbox, "lane/1/delivered") == 1);
   CHECK(Count(outbox, "lane/1/pending") == 1);
   CHECK(Count(outbox, "lane/2/in") == 1);
-  CHECK(Count(outbox, "source/local/received") == 5);
+  CHECK(Count(outbox, "source/local/received") == 6);
   CHECK(Count(outbox, "source/local/routed") == 2);
   CHECK(Count(outbox, "source/local/unrouted") == 1);
+  CHECK(Count(outbox, "source/local/duplicate") == 1);
   CHECK(Count(outbox, "source/local/refused/too_large") == 1);
   CHECK(Count(outbox, "source/local/refused/retained") == 1);
   CHECK(Count(outbox, "source/local/unprotected") == 2);

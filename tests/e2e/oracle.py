@@ -243,6 +243,7 @@ class Tap(Listener):
         self.lock = threading.Lock()
         self.acked = set()   # Numbers whose PUBACK was sent by Sluice.
         self.connections = 0
+        self.sockets = []
         super().__init__(rig)
 
     def Serve(self, client):
@@ -253,7 +254,14 @@ class Tap(Listener):
             return
         with self.lock:
             self.connections += 1
+            self.sockets = [client, broker]
         self.Relay(client, broker)
+
+    def Cut(self):
+        """The present connection breaks."""
+        with self.lock:
+            for s in self.sockets:
+                s.shutdown(socket.SHUT_RDWR)
 
     def Relay(self, client, broker):
         in_flight, down, up = {}, PacketReader(), PacketReader()

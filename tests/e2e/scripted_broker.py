@@ -61,11 +61,11 @@ class Connection:
         with self.wire:
             return self.sock.recv(65536)
 
-    def Publish(self, topic, payload, packet_id=0, qos=1, retain=False, properties=b""):
+    def Publish(self, topic, payload, packet_id=0, qos=1, retain=False, properties=b"", duplicate=False):
         variable = Text(topic) + (struct.pack(">H", packet_id) if qos else b"")
         if self.version == 5:
             variable += EncodeLength(len(properties)) + properties
-        packet = bytes([0x30 | qos << 1 | (1 if retain else 0)]) + EncodeLength(len(variable) + len(payload)) + variable + payload
+        packet = bytes([0x30 | (8 if duplicate else 0) | qos << 1 | (1 if retain else 0)]) + EncodeLength(len(variable) + len(payload)) + variable + payload
         self.sent[packet_id] = time.time()
         self.Send(packet)
 
