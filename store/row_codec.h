@@ -17,7 +17,8 @@ void EncodeMetadata(const Row& row, std::string& out);
 bool DecodeMetadata(std::string_view blob, Row& row);
 
 /// What a row counts for in `pending_bytes` and `dead_letters_bytes`, in SQL; the same sum when it comes and when it goes.
-inline constexpr const char* kRowBytes = "64 + length(CAST(destination AS BLOB)) + ifnull(length(key), 0) + length(metadata) + length(payload)";
+inline constexpr const char* kRowBytes =
+    "64 + length(CAST(destination AS BLOB)) + ifnull(length(key), 0) + length(metadata) + length(payload)";
 
 /// CRC-32 (as in zlib) over seq and all columns, each with its length. `key` null and empty differ.
 std::uint32_t RowChecksum(Seq seq, std::string_view destination, const std::string* key, std::string_view metadata,
