@@ -35,7 +35,7 @@ class Redelivery(unittest.TestCase):
 
     def Marked(self):
         with open(self.out) as f:
-            return sum(json.loads(line).get("redelivered", False) for line in f)
+            return sum(json.loads(line).get("redelivered") == "true" for line in f)
 
     def test_a_message_whose_acknowledgement_never_left_is_dropped_when_it_comes_again(self):
         with Rig() as rig:
