@@ -15,6 +15,7 @@ constexpr std::chrono::milliseconds kSettleDelay{1'000};
 constexpr std::uint64_t kSettleRows = 5'000;
 constexpr std::chrono::milliseconds kRetryDelay{500};
 constexpr int kMaxDoublings = 6;
+constexpr std::size_t kBehind = 4;  // A sink is behind if it has at least this part of what the one furthest behind has.
 
 bool HasSettling(const Batch& batch) {
   return !batch.settles.empty() || !batch.dead_letters.empty() || !batch.drops.empty();
@@ -146,15 +147,25 @@ void Committer::PlanDrop(Batch& batch) {
   batch.drops.push_back(victim->forwarder->BeginDrop(std::max(bytes, 2 * BytesOf(blocked_->batch))));
 }
 
+// What a sink that keeps up has waiting, if only since the last restart, is little against the backlog of one that does not.
 LaneSlot* Committer::NextVictim() {
+  std::size_t most = 0;
+  for (const LaneSlot& lane : lanes_) most = std::max(most, DroppableBytes(lane.sink));
   LaneSlot* victim = nullptr;
   for (LaneSlot& lane : lanes_) {
-    if (lane.forwarder->DroppableBytes() == 0) continue;
+    const std::size_t bytes = lane.forwarder->DroppableBytes();
+    if (bytes == 0 || DroppableBytes(lane.sink) < most / kBehind) continue;
     const bool better = victim == nullptr || lane.lane_class > victim->lane_class ||
-                        (lane.lane_class == victim->lane_class && lane.forwarder->DroppableBytes() > victim->forwarder->DroppableBytes());
+                        (lane.lane_class == victim->lane_class && bytes > victim->forwarder->DroppableBytes());
     if (better) victim = &lane;
   }
   return victim;
+}
+
+std::size_t Committer::DroppableBytes(std::size_t sink) const {
+  std::size_t bytes = 0;
+  for (const LaneSlot& lane : lanes_) bytes += lane.sink == sink ? lane.forwarder->DroppableBytes() : 0;
+  return bytes;
 }
 
 void Committer::TakeSettled(Batch& batch) {

@@ -5,7 +5,7 @@
 //  2. Events become rows, and are counted, in the order of their arrival; a connection's `done` advances only after the transaction.
 //  3. A transaction that fails is tried again, the same rows with the same seqs, before any later event. When there is no room, what is
 //     settled goes first, alone; if that is not enough, what may be dropped: oldest first, of the lowest class that has any, of the lane
-//     with most bytes. Nothing is dropped for rows that have room.
+//     with most bytes. Nothing is dropped for rows that have room, and a sink that keeps up gives up nothing for one that does not.
 //  4. A gap record takes its gap's place in the same transaction.
 //  5. What cannot go where its route sends it is set aside with its reason, in the same transaction; its lane does not know it.
 //  6. A replay goes into a transaction of its lane only after all that the lane has settled is durable: settling, which deletes by range,
@@ -38,6 +38,7 @@ struct LaneSlot {
   OnFull on_full = OnFull::kDropOldest;
   Seq last_seq = 0;
   Forwarder* forwarder = nullptr;  ///< Borrowed.
+  std::size_t sink = 0;            ///< Place of its sink.
 };
 
 class Committer {
@@ -118,6 +119,7 @@ class Committer {
   void TakeSettled(Batch& batch);
   void PlanDrop(Batch& batch);
   LaneSlot* NextVictim();
+  std::size_t DroppableBytes(std::size_t sink) const;
   void TellDropped(const Batch& batch, bool done);
   void TakeReplay(Batch& batch);
   std::function<void()> EndReplay(const Result<void>& result, Batch& batch);

@@ -111,7 +111,7 @@ void Gateway::MakeForwarders(const Config& config, const std::vector<LaneState>&
     const Forwarder::Surroundings surroundings{
         store_, clock_, wall_clock_, shares_[place], [this] { return Running(); }, [this] { status_reporter_.OnRecovered(); }};
     forwarders_.push_back(std::make_unique<Forwarder>(lanes[i], options, *sinks_[i], surroundings, [this] { committer_.OnSettled(); }));
-    slots.push_back({lanes[i].id, known.place, known.config.on_full, lanes[i].last_seq, forwarders_.back().get()});
+    slots.push_back({lanes[i].id, known.place, known.config.on_full, lanes[i].last_seq, forwarders_.back().get(), place});
     if (lanes[i].pending_events > 0) {
       Log(LogLevel::kInfo, "gateway", "backlog found",
           {{"sink", sink.name},

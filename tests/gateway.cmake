@@ -1,4 +1,4 @@
-foreach(subject backoff endpoint settlement inbox upload_share running_time forwarder committer scenario loop)
+foreach(subject backoff endpoint settlement inbox upload_share running_time forwarder committer sacrifice scenario loop)
   sluice_test(${subject} unit 60 ${subject}_test.cc LIBS sluice_core sluice_failpoint_none)
 endforeach()
 sluice_test(routing unit 60 routing_test.cc LIBS sluice_core sluice_failpoint_none)
