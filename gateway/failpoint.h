@@ -4,7 +4,8 @@
 
 namespace sluice {
 
-/// Any thread. `name` is one of: after_receive, before_commit, after_commit, after_produce, before_settle, before_checkpoint.
+/// Any thread. `name` is one of: after_receive, before_commit, after_commit, after_produce, before_settle, before_checkpoint, before_drop,
+/// before_gap_record.
 /// Never called per event on the hot path, but per batch.
 void Failpoint(const char* name);
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "gateway/cloud_event.h"
+#include "gateway/failpoint.h"
 #include "gateway/own_event.h"
 
 namespace sluice {
@@ -53,6 +54,7 @@ void GapReporter::OnTimer() {
 }
 
 void GapReporter::Tell(const std::vector<Gap>& gaps) {
+  if (!gaps.empty()) Failpoint("before_gap_record");
   for (auto first = gaps.begin(); first != gaps.end();) {
     const auto end = std::find_if(first, gaps.end(), [&](const Gap& gap) { return gap.lane != first->lane; });
     const std::vector<Gap> of_lane(first, end);

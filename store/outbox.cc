@@ -25,6 +25,8 @@ constexpr int kFormatMajor = 1;
 constexpr int kFormatMinor = 1;
 constexpr int kPageSize = 4096;
 constexpr int kVacuumPages = 256;
+constexpr Bytes kLeastPart = 64u << 10;
+constexpr Bytes kCommitBytes = 16 * kPageSize;  // What a transaction takes in the WAL besides its rows, about.
 constexpr std::int64_t kVacuumFreePages = 4096;
 
 // The lock comes before anything that reads the file: taken later, the WAL's index would be a shared file and not memory of ours.
@@ -70,6 +72,10 @@ Batch Only(std::vector<T> Batch::*part, const std::type_identity_t<T>& one) {
   return batch;
 }
 
+bool IsFull(const Result<void>& result) {
+  return !result && result.error().code == ErrorCode::kFull;
+}
+
 bool HasRows(const Batch& batch) {
   return !batch.appends.empty() || !batch.misfits.empty() || !batch.sources.empty();
 }
@@ -79,6 +85,7 @@ bool HasRows(const Batch& batch) {
 Outbox::Outbox(Options options, LockFile lock)
     : options_(std::move(options)),
       plan_(DivideSpace(options_.config.max_bytes)),
+      part_bytes_(plan_.transaction / 2),
       lock_(std::move(lock)),
       ballast_(options_.config.path + "-ballast", plan_.ballast) {}
 
@@ -291,14 +298,24 @@ Result<Outbox::LaneStatements*> Outbox::StatementsOf(LaneId lane) {
 
 Result<void> Outbox::Commit(Batch& batch) {
   if (Result<void> open = EnsureOpen(); !open) return open;
+  Result<void> done = CommitInParts(batch);
+  // A disk that has little room may have enough for less at a time.
+  while (IsFull(done) && !HasRows(batch) && part_bytes_ > kLeastPart) {
+    part_bytes_ /= 2;
+    done = CommitInParts(batch);
+  }
+  part_bytes_ = plan_.transaction / 2;
+  return done;
+}
+
+Result<void> Outbox::CommitInParts(Batch& batch) {
   if (Result<void> ahead = SettleAhead(batch); !ahead) return ahead;
   const bool has_rows = HasRows(batch);
   const bool with_rows = has_rows && !rows_are_there_;
   if (with_rows) {
     if (Result<void> room = CheckRoom(batch); !room) return room;
   }
-  Result<void> result = TryCommit(batch, with_rows);
-  if (!result && result.error().code == ErrorCode::kFull && !with_rows && ballast_.Drop()) result = TryCommit(batch, with_rows);
+  Result<void> result = with_rows ? TryCommit(batch, true) : CommitWithoutRows(batch);
   if (result && has_rows) rows_are_there_ = false;
   // A checkpoint that fails now is tried again before the next transaction; nothing is lost by it.
   if (result) (void)KeepWalShort();
@@ -308,7 +325,7 @@ Result<void> Outbox::Commit(Batch& batch) {
 // What one transaction would write too much of goes before it, in transactions of its own: settling stands by itself. Afterwards the batch
 // finds nothing of it.
 Result<void> Outbox::SettleAhead(const Batch& batch) {
-  const Bytes bound = plan_.transaction / 2;
+  const Bytes bound = part_bytes_;
   Bytes together = 0;
   for (const LaneSettle& settle : batch.settles) together += static_cast<Bytes>(ledger_->Get(LaneCounter(settle.lane, "pending_bytes")));
   if (together <= bound) return {};
@@ -345,8 +362,15 @@ Result<void> Outbox::SettleInParts(const LaneSettle& settle) {
 
 Result<void> Outbox::CommitAlone(Batch batch) {
   batch.last_seq = last_seq();
+  return CommitWithoutRows(batch);
+}
+
+// On a full disk too: a WAL that was written back begins anew in the room that it has. If there is none to write it back to, the ballast
+// is.
+Result<void> Outbox::CommitWithoutRows(Batch& batch) {
   Result<void> done = TryCommit(batch, false);
-  if (!done && done.error().code == ErrorCode::kFull && ballast_.Drop()) done = TryCommit(batch, false);
+  if (IsFull(done) && database_->Checkpoint(false)) done = TryCommit(batch, false);
+  if (IsFull(done) && ballast_.Drop() && database_->Checkpoint(false)) done = TryCommit(batch, false);
   return done;
 }
 
@@ -363,7 +387,7 @@ Result<Outbox::Measured> Outbox::Measure(LaneId lane, Seq first, Seq last) {
   return measured;
 }
 
-// The last row of the lane's front that half a transaction has room for.
+// The last row of the lane's front that makes a part.
 Result<Seq> Outbox::EndOfPart(const LaneSettle& settle) {
   Result<LaneStatements*> found = StatementsOf(settle.lane);
   if (!found) return tl::unexpected<Error>(found.error());
@@ -371,7 +395,7 @@ Result<Seq> Outbox::EndOfPart(const LaneSettle& settle) {
   scan.BindInt(1, 0);
   scan.BindInt(2, static_cast<std::int64_t>(settle.through));
   Seq end = settle.through;
-  for (Bytes bytes = 0; bytes <= plan_.transaction / 2;) {
+  for (Bytes bytes = 0; bytes <= part_bytes_;) {
     Result<bool> row = scan.Step();
     if (!row || !*row) {
       scan.Reset();
@@ -387,6 +411,7 @@ Result<Seq> Outbox::EndOfPart(const LaneSettle& settle) {
 
 Result<void> Outbox::TryCommit(Batch& batch, bool with_rows) {
   if (!batch.settles.empty()) Failpoint("before_settle");
+  if (!batch.drops.empty()) Failpoint("before_drop");
   Result<void> applied = Transact(with_rows, [&] { return Apply(batch, with_rows); });
   return with_rows && rows_are_there_ ? Result<void>() : applied;
 }
@@ -454,16 +479,37 @@ Result<void> Outbox::CheckRoom(const Batch& batch) {
   if (used + bytes > (batch.reserved ? plan_.reserved : plan_.intake))
     return Fail(ErrorCode::kFull, "the outbox has reached outbox.max_bytes");
   const bool grows = static_cast<Bytes>(*free_pages) * kPageSize < 2 * bytes;
-  if (grows && FreeBytes(options_.config.path) < options_.config.min_free_bytes) {
-    return Fail(ErrorCode::kFull, "the file system has less than outbox.min_free_bytes left");
-  }
-  return {};
+  if (FitsDisk(bytes, grows)) return {};
+  // A WAL that was written back begins anew in the room that it has; the ballast may become room of the WAL.
+  if (database_->Checkpoint(false) && (FitsDisk(bytes, grows) || (ballast_.Drop() && FitsDisk(bytes, grows)))) return {};
+  if (grows) return Fail(ErrorCode::kFull, "the file system has less than outbox.min_free_bytes left");
+  // The database has free pages: no use in giving up rows for more of them.
+  return Fail(ErrorCode::kUnavailable, "the file system is full");
+}
+
+// What the next checkpoint adds to the database's file.
+Bytes Outbox::UnwrittenBytes() {
+  const Result<std::int64_t> pages = frequent_->page_count.QueryInt();
+  const Bytes database = pages ? static_cast<Bytes>(*pages) * kPageSize : 0;
+  std::error_code error;
+  const std::uintmax_t written = std::filesystem::file_size(options_.config.path, error);
+  return error || written > database ? 0 : database - written;
+}
+
+// Rows are let in only while the WAL can still be written back after them, and something is left to settle with: a disk that is full to the
+// brim can not be emptied.
+bool Outbox::FitsDisk(Bytes bytes, bool grows) {
+  std::error_code error;
+  const std::uintmax_t wal = database_->WalFrames() == 0 ? std::filesystem::file_size(options_.config.path + "-wal", error) : 0;
+  const Bytes room = FreeBytes(options_.config.path) + (error ? 0 : wal);
+  const Bytes growth = UnwrittenBytes() + (grows ? bytes + options_.config.min_free_bytes : 0);
+  return room >= growth + std::max(bytes + kCommitBytes, ballast_.IsThere() ? 0 : plan_.ballast / 4);
 }
 
 Result<void> Outbox::Apply(Batch& batch, bool with_rows) {
   // What is given up makes room for the dead letters, which are copied before they leave their lane.
   batch.dropped.clear();
-  Bytes room = plan_.transaction / 2;
+  Bytes room = part_bytes_;
   for (const LaneDrop& drop : batch.drops) {
     Result<DroppedRows> dropped = Drop(drop, room);
     if (!dropped) return tl::unexpected<Error>(dropped.error());
@@ -645,8 +691,17 @@ ClockKept Outbox::clock() const {
   return kept;
 }
 
+// Early while the database grows: the ballast is to be room enough for it if others fill the disk, and on a disk that is small it may be
+// gone.
+bool Outbox::IsCheckpointDue() {
+  if (static_cast<Bytes>(database_->WalFrames()) * kPageSize >= plan_.checkpoint) return true;
+  const Bytes unwritten = UnwrittenBytes();
+  if (unwritten == 0) return false;
+  return unwritten > plan_.ballast / 2 || FreeBytes(options_.config.path) < unwritten + plan_.transaction;
+}
+
 Result<void> Outbox::KeepWalShort() {
-  if (static_cast<Bytes>(database_->WalFrames()) * kPageSize < plan_.checkpoint) return {};
+  if (!IsCheckpointDue()) return {};
   Failpoint("before_checkpoint");
   if (Result<void> checkpoint = database_->Checkpoint(false); !checkpoint) return checkpoint;
   ballast_.Fill(options_.config.min_free_bytes);

@@ -119,10 +119,15 @@ class Outbox {
 
   Result<void> EnsureOpen();
   Result<void> CheckRoom(const Batch& batch);
+  Bytes UnwrittenBytes();
+  bool FitsDisk(Bytes bytes, bool grows);
+  bool IsCheckpointDue();
   Result<void> KeepWalShort();
   Result<void> SettleAhead(const Batch& batch);
   Result<void> SettleInParts(const LaneSettle& settle);
+  Result<void> CommitInParts(Batch& batch);
   Result<void> CommitAlone(Batch batch);
+  Result<void> CommitWithoutRows(Batch& batch);
   Result<Measured> Measure(LaneId lane, Seq first, Seq last);
   Result<Seq> EndOfPart(const LaneSettle& settle);
   Result<void> Apply(Batch& batch, bool with_rows);
@@ -142,6 +147,7 @@ class Outbox {
 
   Options options_;
   const SpacePlan plan_;
+  Bytes part_bytes_;  // What leaves its lane in one transaction, at most: half of what one may write, or less on a full disk.
   LockFile lock_;
   Ballast ballast_;
   std::optional<Sqlite> database_;

@@ -24,13 +24,17 @@ SpacePlan DivideSpace(Bytes max_bytes) {
 }
 
 void Ballast::Fill(Bytes min_free) {
-  struct stat status {};
-  if (::stat(path_.c_str(), &status) == 0 && static_cast<Bytes>(status.st_size) == size_) return;
+  if (IsThere()) return;
   if (FreeBytes(path_) < min_free + 2 * size_) return;
   const int fd = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (fd < 0) return;
   if (::posix_fallocate(fd, 0, static_cast<off_t>(size_)) != 0) ::unlink(path_.c_str());
   ::close(fd);
+}
+
+bool Ballast::IsThere() const {
+  struct stat status {};
+  return ::stat(path_.c_str(), &status) == 0 && static_cast<Bytes>(status.st_size) == size_;
 }
 
 bool Ballast::Drop() {

@@ -28,6 +28,7 @@ class Ballast {
 
   /// Makes the file if it is missing and the file system has `min_free` beyond it.
   void Fill(Bytes min_free);
+  bool IsThere() const;
   /// True if there was something to give up.
   bool Drop();
 

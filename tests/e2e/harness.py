@@ -167,3 +167,32 @@ class Rig:
     def Add(self, part):
         self.parts.append(part)
         return part
+
+
+class SmallDisk:
+    """A file system of so many bytes in the rig's directory, in memory; needs root. What has files there is added to the rig after it."""
+
+    def __init__(self, rig, size):
+        self.directory = os.path.join(rig.directory, "disk")
+        self.others = os.path.join(self.directory, "others")
+        os.mkdir(self.directory)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", self.directory], check=True)
+        rig.Add(self)
+
+    def Remount(self, how):
+        subprocess.run(["mount", "-o", f"remount,{how}", self.directory], check=True)
+
+    def Fill(self, leave=0):
+        """Others take all there is but `leave` bytes."""
+        others = os.open(self.others, os.O_WRONLY | os.O_CREAT)
+        with contextlib.suppress(OSError):
+            while True:
+                os.write(others, b"x" * 4096)
+        os.ftruncate(others, max(0, os.fstat(others).st_size - leave))
+        os.close(others)
+
+    def Free(self):
+        os.unlink(self.others)
+
+    def Kill(self):
+        subprocess.run(["umount", "-l", self.directory], check=True)

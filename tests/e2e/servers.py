@@ -183,9 +183,10 @@ class Proxy(Listener):
                             (broker if s is client else client).sendall(data)
 
 
-def WriteConfig(path, sources, sinks, routes, outbox=None, gateway="edge-1"):
+def WriteConfig(path, sources, sinks, routes, outbox=None, gateway="edge-1", more=None):
+    """`more`: further members of the configuration."""
     config = {"gateway": {"id": gateway}, "sources": sources, "outbox": {"path": os.path.join(os.path.dirname(path), "outbox.db"),
-              "min_free_bytes": 0, **(outbox or {})}, "sinks": sinks, "routes": routes}
+              "min_free_bytes": 0, **(outbox or {})}, "sinks": sinks, "routes": routes, **(more or {})}
     with open(path, "w") as f:
         json.dump(config, f, indent=1)
 
@@ -194,7 +195,7 @@ class Sluice:
     """The daemon, started and ended any number of times on one outbox."""
 
     def __init__(self, rig, broker_port, sinks, routes=None, outbox=None, source=None, binary="sluice", directory=None,
-                 more_sources=None):
+                 more_sources=None, more=None):
         self.rig = rig
         self.directory = directory or rig.directory
         self.config = os.path.join(self.directory, "sluice.json")
@@ -203,7 +204,7 @@ class Sluice:
         routes = routes or [{"name": "all", "match": "plant/#", "to": {"cloud": {"topic": "plant"}}}]
         local = {"type": "mqtt", "url": f"mqtt://127.0.0.1:{broker_port}", "subscribe": {"plant/#": {"qos": 1}},
                  "reconnect_min": "50ms", "reconnect_max": "500ms", **(source or {})}
-        WriteConfig(self.config, {"local": local, **(more_sources or {})}, sinks, routes, outbox)
+        WriteConfig(self.config, {"local": local, **(more_sources or {})}, sinks, routes, outbox, more=more)
         rig.Add(self)
 
     def Start(self, env=None, binary=None, prefix=(), connected=True):
