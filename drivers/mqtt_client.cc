@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "drivers/mqtt_paho.h"
+#include "gateway/system_clock.h"
 
 namespace sluice {
 namespace {
@@ -59,7 +60,7 @@ bool IsSkipped(const MqttSourceConfig& config, const mqtt::message& message) {
 
 Event MakeEvent(const MqttSourceConfig& config, const mqtt::message& message) {
   Event event;
-  event.received = std::chrono::system_clock::now();
+  StampReceipt(event);
   event.topic = message.get_topic();
   event.qos = static_cast<std::uint8_t>(message.get_qos());
   event.retained = message.is_retained();

@@ -289,7 +289,7 @@ void Committer::Count(Batch& batch, const std::string& source, Event event) {
 
 void Committer::AddRows(Batch& batch, const std::string& source, Event event) {
   ++last_seq_;
-  const std::optional<BootTime> unsynchronized = BootTimeOf(event.received, reading_);
+  const std::optional<BootTime> unsynchronized = BootTimeOf(event, reading_);
   const bool is_kept = event.topic == kGapsTopic;  // What tells of drops is not dropped.
   for (std::size_t i = 0; i < routed_.size(); ++i) {
     const bool last = i + 1 == routed_.size();

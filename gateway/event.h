@@ -48,7 +48,8 @@ struct Event {
   std::string content_type;                    ///< As declared by the publisher; may be empty.
   std::vector<Property> properties;            ///< In the publisher's order.
   std::optional<std::chrono::seconds> expiry;  ///< The publisher's time to live, counted from `received`.
-  WallTime received;
+  WallTime received;                           ///< As the clock said, right or not.
+  std::chrono::nanoseconds since_boot{0};      ///< The same moment on the clock of the boot. Not stored: see Row::unsynchronized.
   std::uint8_t qos = 0;
   bool retained = false;
   bool duplicate = false;            ///< The broker marked it as sent before. Proves nothing; sinks mark it, too.

@@ -58,7 +58,7 @@ void GapReporter::Tell(const std::vector<Gap>& gaps) {
   for (auto first = gaps.begin(); first != gaps.end();) {
     const auto end = std::find_if(first, gaps.end(), [&](const Gap& gap) { return gap.lane != first->lane; });
     const std::vector<Gap> of_lane(first, end);
-    Event event = MakeOwnEvent(kGapsTopic, RecordOf(lanes_[first->lane], of_lane), surroundings_.wall_clock.Read().wall);
+    Event event = MakeOwnEvent(kGapsTopic, RecordOf(lanes_[first->lane], of_lane), surroundings_.wall_clock.Read());
     surroundings_.committer.Publish(std::move(event), of_lane);
     first = end;
   }

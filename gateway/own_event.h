@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "gateway/event.h"
+#include "gateway/ports.h"
 
 namespace sluice {
 
@@ -14,12 +15,13 @@ inline const std::string kOwnSource = "$sluice";
 constexpr std::string_view kGapsTopic = "$sluice/gaps";
 constexpr std::string_view kStatusTopic = "$sluice/status";
 
-inline Event MakeOwnEvent(std::string_view topic, std::string json, WallTime now) {
+inline Event MakeOwnEvent(std::string_view topic, std::string json, const ClockReading& now) {
   Event event;
   event.topic = topic;
   event.payload = std::move(json);
   event.content_type = "application/json";
-  event.received = now;
+  event.received = now.wall;
+  event.since_boot = now.boot.since_boot;
   event.qos = 1;
   return event;
 }

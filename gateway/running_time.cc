@@ -5,6 +5,10 @@
 namespace sluice {
 namespace {
 
+// Time services set a clock that is wrong by more (ntpd 0.128 s, systemd-timesyncd 0.4 s, chrony 1 s) and let it drift to the right time
+// otherwise.
+constexpr std::chrono::milliseconds kSmallestStep{100};
+
 template <typename D>
 RunningTime Positive(D duration) {
   return std::max(RunningTime(0), std::chrono::duration_cast<RunningTime>(duration));
@@ -40,10 +44,11 @@ void CorrectTime(Row& row, const ClockReading& now) {
   if (correct) row.event.received = now.wall - (now.boot.since_boot - row.unsynchronized->since_boot);
 }
 
-std::optional<BootTime> BootTimeOf(WallTime received, const ClockReading& now) {
-  if (now.synchronized) return std::nullopt;
-  const auto age = std::max(std::chrono::nanoseconds(0), std::chrono::nanoseconds(now.wall - received));
-  return BootTime{now.boot.boot, now.boot.since_boot - std::min(age, now.boot.since_boot)};
+std::optional<BootTime> BootTimeOf(const Event& event, const ClockReading& now) {
+  // A wall clock that was set in between has moved against the clock of the boot.
+  const std::chrono::nanoseconds moved = (now.wall - event.received) - (now.boot.since_boot - event.since_boot);
+  if (now.synchronized && std::chrono::abs(moved) < kSmallestStep) return std::nullopt;
+  return BootTime{now.boot.boot, event.since_boot};
 }
 
 }  // namespace sluice

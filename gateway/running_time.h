@@ -30,8 +30,8 @@ class RunningClock {
 
 /// When `row` was received, as well as it can be told at `now`.
 void CorrectTime(Row& row, const ClockReading& now);
-/// When an event that bears the wall time `received`, read in this boot a moment ago, came on the clock of the boot; none if the wall clock
-/// is right.
-std::optional<BootTime> BootTimeOf(WallTime received, const ClockReading& now);
+/// When `event`, received in this boot a moment ago, came on the clock of the boot; none if its wall time is right: the wall clock is, and
+/// has not been set since.
+std::optional<BootTime> BootTimeOf(const Event& event, const ClockReading& now);
 
 }  // namespace sluice

@@ -53,7 +53,7 @@ void StatusReporter::Report(const char* reason, std::function<void()> reported) 
       facts.counters = std::move(*counters);
       nlohmann::ordered_json document{{"reason", reason}};
       document.update(StatusDocument(facts));
-      surroundings_.committer.Publish(MakeOwnEvent(kStatusTopic, JsonText(document), surroundings_.wall_clock.Read().wall));
+      surroundings_.committer.Publish(MakeOwnEvent(kStatusTopic, JsonText(document), surroundings_.wall_clock.Read()));
     }
     reported();
   });

@@ -35,4 +35,9 @@ ClockReading SystemClock::Read() const {
       WallTime(ReadClock(CLOCK_REALTIME)), {boot_, ReadClock(CLOCK_BOOTTIME)}, adjtimex(&status) >= 0 && (status.status & STA_UNSYNC) == 0};
 }
 
+void StampReceipt(Event& event) {
+  event.received = WallTime(ReadClock(CLOCK_REALTIME));
+  event.since_boot = ReadClock(CLOCK_BOOTTIME);
+}
+
 }  // namespace sluice

@@ -4,6 +4,7 @@
 // Any thread.
 #pragma once
 
+#include "gateway/event.h"
 #include "gateway/ports.h"
 
 namespace sluice {
@@ -16,5 +17,8 @@ class SystemClock : public WallClock {
  private:
   const std::uint64_t boot_;
 };
+
+/// Notes in `event` that it is received now. Without a system call: what the time is worth is found out once a batch (BootTimeOf).
+void StampReceipt(Event& event);
 
 }  // namespace sluice

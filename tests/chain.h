@@ -49,6 +49,7 @@ class Chain {
       event.topic = topic;
       event.payload.assign(payload, 'x');
       event.received = wall_clock.reading.wall;
+      event.since_boot = wall_clock.reading.boot.since_boot;
       inbox.Push(connection_, std::move(event));
     }
   }

@@ -76,6 +76,8 @@ struct Fixture {
     event.properties = {{"site", "the publisher's"}, {"trace", "1"}, {"site", "again"}};
     event.qos = 1;
     event.refusal = refusal;
+    event.received = wall_clock.reading.wall;
+    event.since_boot = wall_clock.reading.boot.since_boot;
     inbox.Push(connection, std::move(event));
   }
 };
@@ -262,6 +264,40 @@ TEST_CASE_FIXTURE(Fixture, "committer: flush makes everything durable at once, a
     CHECK(inbox.DoneCount(connection) == 0);
   }
   CHECK(calls == 1);
+}
+
+TEST_CASE_FIXTURE(Fixture, "committer: an event that waits while the clock is set for the first time is sent with its right time") {
+  const auto seconds = [](int count) { return WallTime(std::chrono::seconds(count)); };
+  ClockReading& now = wall_clock.reading;
+  now = {seconds(8), {1, std::chrono::seconds(100)}, false};
+  Push("one/before");
+  now = {seconds(1'700'000'005), {1, std::chrono::seconds(105)}, true};
+  Push("one/after");
+  clock.Advance(milliseconds(100));
+  REQUIRE(cloud.rows.size() == 2);
+  CHECK(cloud.rows[0].event.received == seconds(1'700'000'000));
+  CHECK(cloud.rows[0].time_quality == TimeQuality::kCorrected);
+  CHECK(cloud.rows[1].event.received == seconds(1'700'000'005));
+  CHECK(cloud.rows[1].time_quality == TimeQuality::kSynchronized);
+  CHECK(store.lanes[1].at(1).unsynchronized == BootTime{1, std::chrono::seconds(100)});
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "committer: while the clock is right, events bear the time of their receipt, also if the outbox is away for long") {
+  store.refuse_all = ErrorCode::kUnavailable;
+  const WallTime received = wall_clock.reading.wall;
+  Push("one/1");
+  clock.Advance(milliseconds(200));
+  Push("one/2");
+  wall_clock.reading.wall += std::chrono::hours(1);
+  wall_clock.reading.boot.since_boot += std::chrono::hours(1);
+  store.refuse_all.reset();
+  clock.Advance(std::chrono::seconds(2));
+  REQUIRE(cloud.rows.size() == 2);
+  for (const Row& row : cloud.rows) {
+    CHECK(row.event.received == received);
+    CHECK(row.time_quality == TimeQuality::kSynchronized);
+  }
 }
 
 // Lane 1 with rows 1 to 5, of which 2 is a dead letter and 5 is in flight; the others are delivered, and settled in so far as it says.

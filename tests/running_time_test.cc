@@ -89,15 +89,37 @@ TEST_CASE("running time: never goes back, whatever the clocks say, over restarts
   }
 }
 
-TEST_CASE("time of an event: what came while the clock was right is not marked") {
-  CHECK(BootTimeOf(WallTime(1'000s), At(1, 100s, 1'001s, true)) == std::nullopt);
+Event Received(WallTime wall, std::chrono::nanoseconds since_boot) {
+  Event event;
+  event.received = wall;
+  event.since_boot = since_boot;
+  return event;
+}
+
+TEST_CASE("time of an event: what came while the clock was right is not marked, however long it waited") {
+  const Event event = Received(WallTime(1'000s), 100s);
+  CHECK(BootTimeOf(event, At(1, 100s, 1'000s, true)) == std::nullopt);
+  CHECK(BootTimeOf(event, At(1, 3'700s, 4'600s, true)) == std::nullopt);
+  // The two clocks are not read in the same instant, and one of them may be made to drift.
+  CHECK(BootTimeOf(event, At(1, 101s, 1'001s + 90ms, true)) == std::nullopt);
+  CHECK(BootTimeOf(event, At(1, 101s, 1'001s - 90ms, true)) == std::nullopt);
 }
 
 TEST_CASE("time of an event: what came while the clock was not right bears the moment on the clock of the boot") {
-  CHECK(BootTimeOf(WallTime(8s), At(7, 100s, 10s, false)) == BootTime{7, 98s});
-  // Older than the boot, or of the future: as near as can be.
-  CHECK(BootTimeOf(WallTime(8s), At(7, 100s, 1'000s, false)) == BootTime{7, 0s});
-  CHECK(BootTimeOf(WallTime(11s), At(7, 100s, 10s, false)) == BootTime{7, 100s});
+  CHECK(BootTimeOf(Received(WallTime(8s), 98s), At(7, 100s, 10s, false)) == BootTime{7, 98s});
+}
+
+TEST_CASE("time of an event: what came before the clock was set bears the moment on the clock of the boot, though the clock is right now") {
+  const Event event = Received(WallTime(8s), 98s);
+  SUBCASE("set forward") {
+    CHECK(BootTimeOf(event, At(7, 100s, 1'700'000'000s, true)) == BootTime{7, 98s});
+  }
+  SUBCASE("set back") {
+    CHECK(BootTimeOf(event, At(7, 100s, 5s, true)) == BootTime{7, 98s});
+  }
+  SUBCASE("by as little as a time service sets it") {
+    CHECK(BootTimeOf(event, At(7, 100s, 10s + 128ms, true)) == BootTime{7, 98s});
+  }
 }
 
 Row Unsynchronized(const BootTime& at) {
