@@ -150,11 +150,11 @@ void Committer::PlanDrop(Batch& batch) {
 // What a sink that keeps up has waiting, if only since the last restart, is little against the backlog of one that does not.
 LaneSlot* Committer::NextVictim() {
   std::size_t most = 0;
-  for (const LaneSlot& lane : lanes_) most = std::max(most, DroppableBytes(lane.sink));
+  for (const LaneSlot& lane : lanes_) most = std::max(most, lane.sink ? DroppableBytes(lane.sink) : 0);
   LaneSlot* victim = nullptr;
   for (LaneSlot& lane : lanes_) {
     const std::size_t bytes = lane.forwarder->DroppableBytes();
-    if (bytes == 0 || DroppableBytes(lane.sink) < most / kBehind) continue;
+    if (bytes == 0 || (lane.sink && DroppableBytes(lane.sink) < most / kBehind)) continue;
     const bool better = victim == nullptr || lane.lane_class > victim->lane_class ||
                         (lane.lane_class == victim->lane_class && bytes > victim->forwarder->DroppableBytes());
     if (better) victim = &lane;
@@ -162,7 +162,7 @@ LaneSlot* Committer::NextVictim() {
   return victim;
 }
 
-std::size_t Committer::DroppableBytes(std::size_t sink) const {
+std::size_t Committer::DroppableBytes(std::optional<std::size_t> sink) const {
   std::size_t bytes = 0;
   for (const LaneSlot& lane : lanes_) bytes += lane.sink == sink ? lane.forwarder->DroppableBytes() : 0;
   return bytes;

@@ -37,8 +37,8 @@ struct LaneSlot {
   std::size_t lane_class = 0;  ///< Place of its class: the higher, the sooner its rows are dropped.
   OnFull on_full = OnFull::kDropOldest;
   Seq last_seq = 0;
-  Forwarder* forwarder = nullptr;  ///< Borrowed.
-  std::size_t sink = 0;            ///< Place of its sink.
+  Forwarder* forwarder = nullptr;                  ///< Borrowed.
+  std::optional<std::size_t> sink = std::nullopt;  ///< Place of its sink; none: it is not configured any more.
 };
 
 class Committer {
@@ -119,7 +119,7 @@ class Committer {
   void TakeSettled(Batch& batch);
   void PlanDrop(Batch& batch);
   LaneSlot* NextVictim();
-  std::size_t DroppableBytes(std::size_t sink) const;
+  std::size_t DroppableBytes(std::optional<std::size_t> sink) const;
   void TellDropped(const Batch& batch, bool done);
   void TakeReplay(Batch& batch);
   std::function<void()> EndReplay(const Result<void>& result, Batch& batch);

@@ -24,7 +24,7 @@ Seq StartOf(const LaneState& lane) {
 
 }  // namespace
 
-Forwarder::Forwarder(const LaneState& lane, Options options, Sink& sink, const Surroundings& surroundings, std::function<void()> on_settled)
+Forwarder::Forwarder(const LaneState& lane, Options options, Sink* sink, const Surroundings& surroundings, std::function<void()> on_settled)
     : lane_(lane.id),
       options_(std::move(options)),
       sink_(sink),
@@ -43,7 +43,7 @@ Forwarder::Forwarder(const LaneState& lane, Options options, Sink& sink, const S
       pending_bytes_(lane.pending_bytes) {}
 
 void Forwarder::Start() {
-  sink_.Open(*this);
+  if (sink_ != nullptr) sink_->Open(*this);
   StartDay();
   look_timer_->Start(kLook);
   state_ = State::kStreaming;
@@ -65,7 +65,7 @@ void Forwarder::Pump() {
   while (!buffer_.IsEmpty() && MaySend()) SendFront();
   if (cursor_ != before && settlement_.InFlightEvents() > 0) {
     if (!stall_timer_->IsActive()) stall_timer_->Start(kStall);
-    sink_.Flush();
+    sink_->Flush();
     Failpoint("after_produce");
   }
   ReadMore();
@@ -80,6 +80,7 @@ bool Forwarder::MaySend() {
     on_settled_();
     return false;
   }
+  if (sink_ == nullptr) return false;
   const std::chrono::milliseconds delay = surroundings_.share.DelayOf(place_, surroundings_.clock.Now());
   if (delay.count() > 0) limit_timer_->Start(delay);
   return delay.count() == 0;
@@ -118,7 +119,7 @@ void Forwarder::SendRow(Row row) {
   const std::size_t bytes = Footprint(row);
   surroundings_.share.Spend(place_, bytes);
   sent_today_ += bytes;
-  sink_.Send(row);
+  sink_->Send(row);
 }
 
 bool Forwarder::IsExpired(const BufferedRow& row) const {
@@ -271,7 +272,7 @@ void Forwarder::Rewind() {
   refused_ = false;
   state_ = State::kResetting;
   surroundings_.share.SetWaiting(place_, false, surroundings_.clock.Now());
-  sink_.Reset([this] { OnSinkReady(); });
+  sink_->Reset([this] { OnSinkReady(); });
 }
 
 void Forwarder::OnStall() {
@@ -296,12 +297,12 @@ void Forwarder::Resume() {
 
 ForwarderStatus Forwarder::Status() const {
   static constexpr const char* kStates[] = {"idle", "live", "resetting", "waiting", "closed"};
-  const char* state = holds_ > 0 ? "held" : kStates[static_cast<std::size_t>(state_)];
+  const char* state = sink_ == nullptr ? "not configured" : holds_ > 0 ? "held" : kStates[static_cast<std::size_t>(state_)];
   return {lane_, state, settlement_.InFlightEvents(), last_error_, last_error_time_, sent_today_};
 }
 
 bool Forwarder::Hold() {
-  if (closed_) return false;
+  if (closed_ || sink_ == nullptr) return false;
   if (++holds_ > 1 || state_ != State::kStreaming) return true;
   stall_timer_->Stop();
   retry_now_ = true;
@@ -356,7 +357,8 @@ void Forwarder::CloseSink() {
   if (state_ == State::kClosed) return;
   state_ = State::kClosed;
   close_timer_->Stop();
-  sink_.Close([this] { closed_(); });
+  if (sink_ == nullptr) return closed_();
+  sink_->Close([this] { closed_(); });
 }
 
 }  // namespace sluice

@@ -67,8 +67,9 @@ class Forwarder : private SinkListener {
     std::function<void()> on_recovered = [] {};  ///< An outage of the sink is over.
   };
 
-  /// `on_settled` runs when rows, dead letters or drops wait for a transaction.
-  Forwarder(const LaneState& lane, Options options, Sink& sink, const Surroundings& surroundings, std::function<void()> on_settled);
+  /// `sink`: borrowed; null if it is not configured any more. Then rows leave only when they are dropped. `on_settled` runs when rows, dead
+  /// letters or drops wait for a transaction.
+  Forwarder(const LaneState& lane, Options options, Sink* sink, const Surroundings& surroundings, std::function<void()> on_settled);
 
   void Start();
   /// Rows of this lane that are durable now.
@@ -77,7 +78,7 @@ class Forwarder : private SinkListener {
   void TakeSettled(Batch& batch);
   ForwarderStatus Status() const;
   /// Until as many Releases, nothing is sent and nothing more is settled; what is in flight is given up, and sent again later. False: it
-  /// is closing, and is not held.
+  /// is closing or has no sink, and is not held.
   bool Hold();
   void Release();
   /// Dead letters are rows of this lane again, under their seqs. REQUIRES: held, and what TakeSettled gave is durable.
@@ -132,7 +133,7 @@ class Forwarder : private SinkListener {
 
   const LaneId lane_;
   const Options options_;
-  Sink& sink_;
+  Sink* const sink_;
   const Surroundings surroundings_;
   const std::size_t place_;  // In the share.
   const std::function<void()> on_settled_;

@@ -35,6 +35,19 @@ Class ClassOf(const Config& config, const std::string& name) {
   return {config.classes.size(), {name, OnFull::kDropOldest, lightest->weight, {}}};
 }
 
+// Rows that nobody can deliver are given up before any others, those of kept classes last among them.
+Class WithoutSink(const Config& config, Class known) {
+  known.place += config.classes.size() + 1;
+  known.config.on_full = OnFull::kDropOldest;
+  return known;
+}
+
+// Behind the last if it is not configured any more.
+std::size_t PlaceOfSink(const Config& config, const std::string& name) {
+  const auto found = std::find_if(config.sinks.begin(), config.sinks.end(), [&](const SinkConfig& sink) { return sink.name == name; });
+  return static_cast<std::size_t>(found - config.sinks.begin());
+}
+
 }  // namespace
 
 Gateway::Gateway(const Config& config, Router router, Parts parts)
@@ -95,32 +108,34 @@ RunningTime Gateway::Running() {
 }
 
 void Gateway::MakeForwarders(const Config& config, const std::vector<LaneState>& lanes) {
-  std::random_device seed;
-  std::vector<LaneSlot> slots;
   const UploadShare::Window window{UploadShare::kLargest.events,
                                    std::min<std::size_t>(UploadShare::kLargest.bytes, config.outbox.max_bytes / 32)};
   for (const SinkConfig& sink : config.sinks) shares_.emplace_back(window, sink.limit);
-  for (std::size_t i = 0; i < lanes.size(); ++i) {
-    const auto place = static_cast<std::size_t>(
-        std::find_if(config.sinks.begin(), config.sinks.end(), [&](const SinkConfig& s) { return s.name == lanes[i].sink; }) -
-        config.sinks.begin());
-    const SinkConfig& sink = config.sinks[place];
-    const Class known = ClassOf(config, lanes[i].lane_class);
-    const Forwarder::Options options{
-        sink.name, lanes[i].lane_class, known.config.weight, known.config.on_full, sink.retry_min, sink.retry_max, seed()};
-    const Forwarder::Surroundings surroundings{
-        store_, clock_, wall_clock_, shares_[place], [this] { return Running(); }, [this] { status_reporter_.OnRecovered(); }};
-    forwarders_.push_back(std::make_unique<Forwarder>(lanes[i], options, *sinks_[i], surroundings, [this] { committer_.OnSettled(); }));
-    slots.push_back({lanes[i].id, known.place, known.config.on_full, lanes[i].last_seq, forwarders_.back().get(), place});
-    if (lanes[i].pending_events > 0) {
-      Log(LogLevel::kInfo, "gateway", "backlog found",
-          {{"sink", sink.name},
-           {"class", lanes[i].lane_class},
-           {"events", std::to_string(lanes[i].pending_events)},
-           {"bytes", std::to_string(lanes[i].pending_bytes)}});
-    }
-  }
+  shares_.emplace_back(window, UploadLimit{});
+  std::vector<LaneSlot> slots;
+  for (std::size_t i = 0; i < lanes.size(); ++i) slots.push_back(MakeForwarder(config, lanes[i], sinks_[i].get()));
   committer_.SetLanes(std::move(slots));
+}
+
+LaneSlot Gateway::MakeForwarder(const Config& config, const LaneState& lane, Sink* sink) {
+  const std::size_t place = PlaceOfSink(config, lane.sink);
+  const SinkConfig& settings = sink != nullptr ? config.sinks[place] : SinkConfig{};
+  const Class of_rows = ClassOf(config, lane.lane_class);
+  const Class known = sink != nullptr ? of_rows : WithoutSink(config, of_rows);
+  const Forwarder::Options options{lane.sink,          lane.lane_class,    known.config.weight,   known.config.on_full,
+                                   settings.retry_min, settings.retry_max, std::random_device()()};
+  const Forwarder::Surroundings surroundings{
+      store_, clock_, wall_clock_, shares_[place], [this] { return Running(); }, [this] { status_reporter_.OnRecovered(); }};
+  forwarders_.push_back(std::make_unique<Forwarder>(lane, options, sink, surroundings, [this] { committer_.OnSettled(); }));
+  if (lane.pending_events > 0) {
+    Log(LogLevel::kInfo, "gateway", "backlog found",
+        {{"sink", lane.sink},
+         {"class", lane.lane_class},
+         {"events", std::to_string(lane.pending_events)},
+         {"bytes", std::to_string(lane.pending_bytes)}});
+  }
+  const std::optional<std::size_t> place_of_sink = sink != nullptr ? std::optional(place) : std::nullopt;
+  return {lane.id, known.place, known.config.on_full, lane.last_seq, forwarders_.back().get(), place_of_sink};
 }
 
 void Gateway::Start() {

@@ -33,8 +33,8 @@ class Gateway {
     EventStore& store;
     Seq last_seq = 0;
     ClockKept clock_kept;
-    std::vector<LaneState> lanes;              ///< Those of the router, in its order; then others that hold rows for a configured sink.
-    std::vector<std::unique_ptr<Sink>> sinks;  ///< One for each lane.
+    std::vector<LaneState> lanes;              ///< Those of the router, in its order; then others that hold rows.
+    std::vector<std::unique_ptr<Sink>> sinks;  ///< One for each lane; null if it is not configured any more.
     std::vector<std::unique_ptr<Source>> sources;
     std::function<StatusFacts()> status;  ///< All but the counters. Called only while the gateway is there.
   };
@@ -54,6 +54,7 @@ class Gateway {
  private:
   Committer::Options CommitterOptions(const Config& config, Seq last_seq) const;
   void MakeForwarders(const Config& config, const std::vector<LaneState>& lanes);
+  LaneSlot MakeForwarder(const Config& config, const LaneState& lane, Sink* sink);
   void ExpireLetters();
   std::vector<std::size_t> LanesOf(std::string_view own_topic) const;
   bool AreUp(const std::vector<std::size_t>& lanes) const;
@@ -71,7 +72,7 @@ class Gateway {
   RunningClock running_clock_;
   MonotonicTime running_read_{};  // When `running_` was.
   RunningTime running_{0};
-  std::vector<UploadShare> shares_;  // One for each sink of the configuration.
+  std::vector<UploadShare> shares_;  // One for each sink of the configuration, and one for those that are not there any more.
   std::vector<std::unique_ptr<Sink>> sinks_;
   std::vector<std::unique_ptr<Source>> sources_;
   std::vector<std::unique_ptr<Forwarder>> forwarders_;

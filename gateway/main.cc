@@ -120,7 +120,12 @@ class Daemon {
                          store_->clock(), Lanes(),     {},     MakeSources(), [this] { return Status(); }};
     const Identity identity{config_.gateway.id, store_->outbox_id()};
     for (const LaneState& lane : parts.lanes) {
-      Result<std::unique_ptr<Sink>> made = MakeSink(*FindSink(lane.sink), lane.lane_class, {identity, loop_, *gate_, *control_});
+      const SinkConfig* sink = FindSink(lane.sink);
+      if (sink == nullptr) {
+        parts.sinks.push_back(nullptr);
+        continue;
+      }
+      Result<std::unique_ptr<Sink>> made = MakeSink(*sink, lane.lane_class, {identity, loop_, *gate_, *control_});
       if (!made) return Fail(made.error().code, "sink " + lane.sink + ": " + made.error().message);
       parts.sinks.push_back(std::move(*made));
     }
@@ -209,19 +214,18 @@ class Daemon {
     return found == config_.sinks.end() ? nullptr : &*found;
   }
 
-  // Those that routes lead to; then those that no route leads to any more but that hold rows, as long as there is the sink.
+  // Those that routes lead to; then those that no route leads to any more but that hold rows.
   std::vector<LaneState> Lanes() const {
     const std::vector<LaneState>& all = store_->lanes();
     const auto routed = static_cast<std::ptrdiff_t>(router_->lanes().size());
     std::vector<LaneState> lanes(all.begin(), all.begin() + routed);
     for (auto lane = all.begin() + routed; lane != all.end(); ++lane) {
       if (lane->pending_events == 0) continue;
-      if (FindSink(lane->sink) != nullptr) {
-        lanes.push_back(*lane);
-      } else {
-        Log(LogLevel::kWarning, "outbox", "events wait for a sink that is not configured any more; they are kept",
-            {{"sink", lane->sink}, {"events", std::to_string(lane->pending_events)}});
-      }
+      lanes.push_back(*lane);
+      if (FindSink(lane->sink) != nullptr) continue;
+      Log(LogLevel::kWarning, "outbox",
+          "events wait for a sink that is not configured any more; they are the first to be given up for room",
+          {{"sink", lane->sink}, {"class", lane->lane_class}, {"events", std::to_string(lane->pending_events)}});
     }
     return lanes;
   }

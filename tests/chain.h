@@ -91,7 +91,7 @@ class Chain {
     const LaneState state{static_cast<LaneId>(lanes_.size()), sink.name, lane_class.name, 0, 0, 0};
     lane.forwarder = std::make_unique<Forwarder>(
         state, Forwarder::Options{sink.name, lane_class.name, lane_class.weight, lane_class.on_full, sink.retry_min, sink.retry_max, 1},
-        *lane.end,
+        lane.end.get(),
         Forwarder::Surroundings{store, clock, wall_clock, shares_[routed.sink],
                                 [this] { return running_clock_.Advance(wall_clock.reading); }},
         [this] { committer.OnSettled(); });

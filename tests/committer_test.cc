@@ -65,7 +65,7 @@ struct Fixture {
     const Forwarder::Surroundings surroundings{store, clock, wall_clock, share,
                                                [this] { return running_clock.Advance(wall_clock.reading); }};
     forwarders.push_back(std::make_unique<Forwarder>(LaneState{id, "s", "normal", 0, 0, 0},
-                                                     Forwarder::Options{.sink = "s", .lane_class = "normal"}, sink, surroundings,
+                                                     Forwarder::Options{.sink = "s", .lane_class = "normal"}, &sink, surroundings,
                                                      [this] { committer.OnSettled(); }));
     forwarders.back()->Start();
   }

@@ -41,6 +41,7 @@ struct Fixture {
   std::optional<UploadShare> share{std::in_place, kWindow, UploadLimit{}};
   RunningTime running{0};
   int settled = 0;
+  bool has_sink = true;
   std::unique_ptr<Forwarder> forwarder;
 
   void Start(std::uint64_t backlog = 0) {
@@ -48,7 +49,7 @@ struct Fixture {
     Start(LaneState{kLane, "cloud", "normal", backlog, backlog, backlog * 100});
   }
   void Start(const LaneState& lane) {
-    forwarder = std::make_unique<Forwarder>(lane, Forwarder::Options{.sink = "cloud", .lane_class = "normal"}, sink,
+    forwarder = std::make_unique<Forwarder>(lane, Forwarder::Options{.sink = "cloud", .lane_class = "normal"}, has_sink ? &sink : nullptr,
                                             Forwarder::Surroundings{store, clock, wall_clock, *share, [this] { return running; }},
                                             [this] { ++settled; });
     forwarder->Start();
@@ -551,6 +552,33 @@ TEST_CASE_FIXTURE(Fixture, "forwarder: a crowd whose drop failed is asked for ag
   Settle();
   CHECK(store.dropped.empty());
   CHECK(sink.sent.empty());
+  Settle();
+  CHECK(store.dropped == Sequence(1, 10));
+}
+
+TEST_CASE_FIXTURE(Fixture, "forwarder: rows whose sink is not configured any more wait, can all be dropped, and hold up no end") {
+  has_sink = false;
+  Start(50);
+  CHECK(forwarder->Status().state == "not configured");
+  CHECK_FALSE(forwarder->Hold());
+  DropAtQuota(20 * Footprint(Rows(1, 1)[0]));
+  CHECK(store.dropped == Sequence(1, 20));
+  clock.Advance(std::chrono::hours(1));
+  CHECK(OnDisk() == 30);
+  int closed = 0;
+  forwarder->Close(std::chrono::seconds(5), [&] { ++closed; });
+  clock.RunTasks();
+  CHECK(closed == 1);
+  CHECK(sink.sent.empty());
+}
+
+TEST_CASE_FIXTURE(Fixture, "forwarder: rows whose sink is not configured any more expire like others") {
+  has_sink = false;
+  for (Row& row : Expiring(Rows(1, 10), RunningTime(1'000))) store.lanes[kLane][row.seq] = row;
+  Start(LaneState{kLane, "cloud", "normal", 10, 10, 1'000});
+  running = RunningTime(2'000);
+  clock.Advance(std::chrono::seconds(10));
+  CHECK(settled == 1);
   Settle();
   CHECK(store.dropped == Sequence(1, 10));
 }

@@ -57,8 +57,8 @@ struct Fixture {
     }
     sinks.push_back(std::make_unique<FakeSink>(clock));
     const Forwarder::Surroundings surroundings{store, clock, wall_clock, shares[sink], [] { return RunningTime(0); }};
-    forwarders.push_back(std::make_unique<Forwarder>(state, Forwarder::Options{.sink = "s", .lane_class = "c"}, *sinks.back(), surroundings,
-                                                     [this] { committer.OnSettled(); }));
+    forwarders.push_back(std::make_unique<Forwarder>(state, Forwarder::Options{.sink = "s", .lane_class = "c"}, sinks.back().get(),
+                                                     surroundings, [this] { committer.OnSettled(); }));
     slots.push_back({id, lane_class, OnFull::kDropOldest, state.last_seq, forwarders.back().get(), sink});
   }
   void PushIntoAFullOutbox() {
