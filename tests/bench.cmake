@@ -1,4 +1,6 @@
-add_executable(bench_load bench/load.cc)
+add_executable(bench_load bench/load.cc bench/publisher.cc)
+add_executable(bench_alerts bench/alerts.cc bench/publisher.cc)
+target_link_libraries(bench_alerts PRIVATE PkgConfig::RDKAFKA)
 add_executable(bench_subscriber bench/subscriber.cc)
 target_link_libraries(bench_subscriber PRIVATE PahoMqttCpp::paho-mqttpp3 PkgConfig::SQLITE)
 add_executable(bench_arrived bench/arrived.cc)
