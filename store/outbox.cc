@@ -317,8 +317,6 @@ Result<void> Outbox::CommitInParts(Batch& batch) {
   }
   Result<void> result = with_rows ? TryCommit(batch, true) : CommitWithoutRows(batch);
   if (result && has_rows) rows_are_there_ = false;
-  // A checkpoint that fails now is tried again before the next transaction; nothing is lost by it.
-  if (result) (void)KeepWalShort();
   return result;
 }
 
@@ -706,6 +704,11 @@ Result<void> Outbox::KeepWalShort() {
   if (Result<void> checkpoint = database_->Checkpoint(false); !checkpoint) return checkpoint;
   ballast_.Fill(options_.config.min_free_bytes);
   return {};
+}
+
+// One that fails is tried again before the next transaction; nothing is lost by it.
+void Outbox::CheckpointIfDue() {
+  if (database_) (void)KeepWalShort();
 }
 
 bool Outbox::GiveBack() {

@@ -56,6 +56,8 @@ class Outbox {
   /// The ledger, and the room taken.
   Result<StoreCounters> Account();
   Result<std::vector<Gap>> ReadGaps();
+  /// After a commit, once its outcome is told: nobody has to wait for it. A commit that finds one due makes it first.
+  void CheckpointIfDue();
   /// Gives free pages back to the file system, some at a time. True: there is more.
   bool GiveBack();
   /// Writes the WAL back and closes.

@@ -51,6 +51,7 @@ void Store::Commit(Batch batch, std::function<void(Result<void>, Batch)> done) {
     post_([result = std::move(result), batch = std::move(batch), done = std::move(done)]() mutable {
       done(std::move(result), std::move(batch));
     });
+    outbox_.CheckpointIfDue();
   });
 }
 
