@@ -14,6 +14,8 @@ namespace {
 
 // Topics seen lately keep a handle each; a template over wildcards may name many.
 constexpr std::size_t kMaxTopics = 1'000;
+// What is told in one turn of the loop, about: each report makes room for another row, and others wait for their turn.
+constexpr std::size_t kReportsPerTurn = 500;
 
 using Settings = std::vector<std::pair<std::string, std::string>>;
 
@@ -168,9 +170,11 @@ rd_kafka_resp_err_t KafkaProducer::Cause(rd_kafka_resp_err_t error) const {
 void KafkaProducer::Drain(const Listener& listener) {
   std::uint64_t signals = 0;
   [[maybe_unused]] const ssize_t got = ::read(event_fd_, &signals, sizeof signals);
-  while (rd_kafka_event_t* event = rd_kafka_queue_poll(queue_, 0)) {
+  std::size_t told = 0;
+  while (rd_kafka_event_t* event = told < kReportsPerTurn ? rd_kafka_queue_poll(queue_, 0) : nullptr) {
     switch (rd_kafka_event_type(event)) {
       case RD_KAFKA_EVENT_DR:
+        told += rd_kafka_event_message_count(event);
         TellReports(event, listener);
         break;
       case RD_KAFKA_EVENT_ERROR:
@@ -187,7 +191,14 @@ void KafkaProducer::Drain(const Listener& listener) {
     }
     rd_kafka_event_destroy(event);
   }
+  if (told >= kReportsPerTurn) Signal();
   if (throttle_->wait.count() > 0) listener.on_throttle(std::exchange(throttle_->wait, {}));
+}
+
+// The library signals only when its queue was empty.
+void KafkaProducer::Signal() {
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const ssize_t put = ::write(event_fd_, &one, sizeof one);
 }
 
 void KafkaProducer::TellReports(rd_kafka_event_t* event, const Listener& listener) const {

@@ -62,6 +62,7 @@ class KafkaProducer {
 
   KafkaProducer(std::string name, rd_kafka_t* kafka, std::unique_ptr<Throttle> throttle);
   rd_kafka_topic_t* TopicOf(const std::string& name);
+  void Signal();
   void TellReports(rd_kafka_event_t* event, const Listener& listener) const;
   rd_kafka_resp_err_t Cause(rd_kafka_resp_err_t error) const;
   void OnLog(rd_kafka_event_t* event);
