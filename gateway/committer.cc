@@ -12,7 +12,10 @@ namespace sluice {
 namespace {
 
 constexpr std::chrono::milliseconds kSettleDelay{1'000};
-constexpr std::uint64_t kSettleRows = 5'000;
+// So few that an urgent event can wait for them to be settled.
+constexpr std::uint64_t kSettleRows = 1'000;
+// Settled in any transaction; more than that is left out of urgent ones.
+constexpr std::uint64_t kSettleAlong = 100;
 constexpr std::chrono::milliseconds kRetryDelay{500};
 constexpr int kMaxDoublings = 6;
 constexpr std::size_t kBehind = 4;  // A sink is behind if it has at least this part of what the one furthest behind has.
@@ -85,14 +88,25 @@ void Committer::Publish(Event event, std::vector<Gap> gaps) {
 }
 
 void Committer::OnSettled() {
-  std::uint64_t rows = 0;
   for (const LaneSlot& lane : lanes_) {
-    rows += lane.forwarder->SettleBacklog();
     if (lane.forwarder->IsExpiringCrowd()) settle_due_ = true;
   }
-  if (rows >= kSettleRows) settle_due_ = true;
+  if (SettleBacklog() >= kSettleRows) settle_due_ = true;
   if (!settle_due_ && !settle_timer_->IsActive()) settle_timer_->Start(kSettleDelay);
   CommitIfDue();
+}
+
+std::uint64_t Committer::SettleBacklog() const {
+  std::uint64_t rows = 0;
+  for (const LaneSlot& lane : lanes_) rows += lane.forwarder->SettleBacklog();
+  return rows;
+}
+
+// Urgent events do not wait until a part of a backlog is settled, but every other transaction settles. A replay asks for all of it.
+bool Committer::LeaveSettling() {
+  const bool urgent = surroundings_.inbox.HasUrgent() && replays_.empty() && SettleBacklog() >= kSettleAlong;
+  settling_was_left_ = urgent && !settling_was_left_;
+  return settling_was_left_;
 }
 
 void Committer::CommitIfDue() {
@@ -110,7 +124,7 @@ void Committer::Commit() {
   Transaction next = MakeRoom();
   if (!HasSettling(next.batch)) {
     Batch settling;
-    TakeSettled(settling);
+    if (!LeaveSettling()) TakeSettled(settling);
     next = blocked_ ? std::move(*blocked_) : Gather();
     blocked_.reset();
     MoveSettling(settling, next.batch);

@@ -105,6 +105,8 @@ class Committer {
     std::vector<Gap> gaps;
   };
 
+  std::uint64_t SettleBacklog() const;
+  bool LeaveSettling();
   void CommitIfDue();
   void Commit();
   Transaction MakeRoom();
@@ -142,6 +144,7 @@ class Committer {
   bool in_flight_ = false;
   bool events_due_ = false;
   bool settle_due_ = false;
+  bool settling_was_left_ = false;      // By the last transaction.
   std::optional<Transaction> blocked_;  // Failed; holds no settling.
   Batch unsettled_;                     // Settling that failed; holds no rows.
   std::deque<WaitingReplay> replays_;   // The front one may be in the transaction that is under way.

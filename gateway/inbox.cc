@@ -69,7 +69,7 @@ void Inbox::Push(ConnectionId connection, Event event) {
 }
 
 bool Inbox::CutDue() const {
-  return urgent_waits_ || waiting_.size() >= limits_.cut_events || waiting_bytes_ >= limits_.cut_bytes;
+  return urgent_waits_ || rest_waits_ || waiting_.size() >= limits_.cut_events || waiting_bytes_ >= limits_.cut_bytes;
 }
 
 bool Inbox::IsEmpty() const {
@@ -82,6 +82,11 @@ bool Inbox::IsCutDue() const {
   return CutDue();
 }
 
+bool Inbox::HasUrgent() const {
+  std::lock_guard lock(mutex_);
+  return urgent_waits_;
+}
+
 std::vector<Handed> Inbox::Take(std::size_t max_bytes) {
   std::vector<Handed> taken;
   std::lock_guard lock(mutex_);
@@ -89,6 +94,7 @@ std::vector<Handed> Inbox::Take(std::size_t max_bytes) {
     taken.swap(waiting_);
     waiting_bytes_ = 0;
     urgent_waits_ = false;
+    rest_waits_ = false;
     return taken;
   }
   std::size_t bytes = 0;
@@ -100,7 +106,7 @@ std::vector<Handed> Inbox::Take(std::size_t max_bytes) {
   taken.assign(std::make_move_iterator(waiting_.begin()), std::make_move_iterator(end));
   waiting_.erase(waiting_.begin(), end);
   waiting_bytes_ -= bytes;
-  urgent_waits_ = true;  // What is left has waited once already.
+  rest_waits_ = true;
   return taken;
 }
 

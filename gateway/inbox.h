@@ -61,6 +61,8 @@ class Inbox {
   bool IsEmpty() const;
   /// A cut limit is reached.
   bool IsCutDue() const;
+  /// An urgent event waits.
+  bool HasUrgent() const;
   /// What waits, in order of arrival: all, or as much as makes `max_bytes`; the rest is due for the next cut.
   std::vector<Handed> Take(std::size_t max_bytes = SIZE_MAX);
   /// The next `events` events of `connection`, `bytes` in all, have a durable outcome.
@@ -94,6 +96,7 @@ class Inbox {
   std::vector<Handed> waiting_;
   std::size_t waiting_bytes_ = 0;
   bool urgent_waits_ = false;
+  bool rest_waits_ = false;  // What waits has waited once already.
   std::unordered_map<ConnectionId, Connection> connections_;
   std::size_t undone_events_ = 0;
   std::size_t undone_bytes_ = 0;

@@ -242,6 +242,21 @@ TEST_CASE_FIXTURE(Fixture, "committer: settled rows leave with the next transact
   CHECK(store.lanes[1].empty());
 }
 
+TEST_CASE_FIXTURE(Fixture, "committer: an urgent event does not wait until many rows are settled, but every other transaction settles") {
+  inbox.SetUrgent([](const Event& event) { return event.topic == "one/alert"; });
+  for (int i = 0; i < 200; ++i) Push("one/1");
+  clock.RunTasks();
+  cloud.TellAll(Verdict::kDelivered);
+  Push("one/alert");
+  clock.RunTasks();
+  CHECK(inbox.DoneCount(connection) == 201);
+  CHECK(store.lanes[1].size() == 201);
+  Push("one/alert");
+  clock.RunTasks();
+  CHECK(inbox.DoneCount(connection) == 202);
+  CHECK(store.lanes[1].size() == 2);
+}
+
 TEST_CASE_FIXTURE(Fixture, "committer: flush makes everything durable at once, and says if it could not") {
   Push("one/1");
   bool clean = false;
