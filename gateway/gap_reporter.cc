@@ -43,18 +43,25 @@ void GapReporter::Start() {
 
 void GapReporter::OnTimer() {
   timer_->Start(kLook);
-  const MonotonicTime now = surroundings_.clock.Now();
-  if (surroundings_.committer.IsTellingGaps() || (!may_leave_() && now - told_ < kLongest)) return;
-  told_ = now;
+  if (surroundings_.committer.IsTellingGaps() || (!may_leave_() && surroundings_.clock.Now() - told_ < kLongest)) return;
   timer_->Stop();
-  surroundings_.store.ReadGaps([this](Result<std::vector<Gap>> gaps) {
-    if (gaps) Tell(*gaps);
-    timer_->Start(kLook);
-  });
+  surroundings_.store.ReadGaps([this](const Result<std::vector<Gap>>& gaps) { OnRead(gaps); });
+}
+
+void GapReporter::OnRead(const Result<std::vector<Gap>>& gaps) {
+  if (stopped_) return;
+  if (gaps) Tell(*gaps);
+  timer_->Start(kLook);
+}
+
+void GapReporter::Stop() {
+  stopped_ = true;
+  timer_->Stop();
 }
 
 void GapReporter::Tell(const std::vector<Gap>& gaps) {
   if (!gaps.empty()) Failpoint("before_gap_record");
+  told_ = surroundings_.clock.Now();
   for (auto first = gaps.begin(); first != gaps.end();) {
     const auto end = std::find_if(first, gaps.end(), [&](const Gap& gap) { return gap.lane != first->lane; });
     const std::vector<Gap> of_lane(first, end);

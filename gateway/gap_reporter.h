@@ -34,10 +34,12 @@ class GapReporter {
   GapReporter(const Surroundings& surroundings, const std::vector<LaneState>& lanes, std::function<bool()> may_leave);
 
   void Start();
-  void Stop() { timer_->Stop(); }
+  /// What is being read is not told any more: another run will.
+  void Stop();
 
  private:
   void OnTimer();
+  void OnRead(const Result<std::vector<Gap>>& gaps);
   void Tell(const std::vector<Gap>& gaps);
 
   const Surroundings surroundings_;
@@ -45,6 +47,7 @@ class GapReporter {
   const std::function<bool()> may_leave_;
   const std::unique_ptr<Timer> timer_;
   MonotonicTime told_;  // When gaps were read last.
+  bool stopped_ = false;
 };
 
 }  // namespace sluice

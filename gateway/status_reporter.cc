@@ -35,10 +35,11 @@ void StatusReporter::OnInterval() {
 }
 
 void StatusReporter::OnRecovered() {
-  if (!recovered_timer_->IsActive()) recovered_timer_->Start(kRecoveredDelay);
+  if (!stopped_ && !recovered_timer_->IsActive()) recovered_timer_->Start(kRecoveredDelay);
 }
 
 void StatusReporter::Stop(std::function<void()> reported) {
+  stopped_ = true;
   interval_timer_->Stop();
   recovered_timer_->Stop();
   Report("stop", std::move(reported));

@@ -35,7 +35,7 @@ class StatusReporter {
   void Start();
   /// A sink delivers again. Several at once are one report.
   void OnRecovered();
-  /// A last report; `reported` runs once, when it is published or cannot be.
+  /// A last report, and none after it; `reported` runs once, when it is published or cannot be.
   void Stop(std::function<void()> reported);
 
  private:
@@ -49,6 +49,7 @@ class StatusReporter {
   const std::unique_ptr<Timer> interval_timer_;
   const std::unique_ptr<Timer> recovered_timer_;
   MonotonicTime reported_;
+  bool stopped_ = false;
 };
 
 }  // namespace sluice

@@ -120,10 +120,17 @@ class FakeStore : public EventStore {
     clock_.Post([done = std::move(done)] { done(false); });
   }
   void Counters(std::function<void(Result<StoreCounters>)> done) override {
-    clock_.Post([done = std::move(done)] { done(StoreCounters{}); });
+    clock_.Post([refused = refuse_reads, done = std::move(done)] {
+      if (refused) return done(Fail(ErrorCode::kUnavailable, "reads refused"));
+      done(StoreCounters{});
+    });
   }
   void ReadGaps(std::function<void(Result<std::vector<Gap>>)> done) override {
-    clock_.Post([gaps = gaps, done = std::move(done)]() mutable { done(std::move(gaps)); });
+    clock_.Post([this, refused = refuse_reads, gaps = gaps, done = std::move(done)]() mutable {
+      if (on_gaps_read) on_gaps_read();
+      if (refused) return done(Fail(ErrorCode::kUnavailable, "reads refused"));
+      done(std::move(gaps));
+    });
   }
   void Close(std::function<void()> closed) override { clock_.Post(std::move(closed)); }
 
@@ -138,8 +145,10 @@ class FakeStore : public EventStore {
   std::vector<SourceCount> sources;
   std::optional<ErrorCode> refuse_rows;  ///< Batches with rows fail with this.
   std::optional<ErrorCode> refuse_all;
-  int refuse_drops = 0;             ///< So many batches with drops fail with kUnavailable.
-  std::size_t max_rows = SIZE_MAX;  ///< Batches with rows fail with kFull if there would be more than so many.
+  bool refuse_reads = false;           ///< Counters and ReadGaps fail with kUnavailable.
+  std::function<void()> on_gaps_read;  ///< Runs before an answer of ReadGaps.
+  int refuse_drops = 0;                ///< So many batches with drops fail with kUnavailable.
+  std::size_t max_rows = SIZE_MAX;     ///< Batches with rows fail with kFull if there would be more than so many.
   int commits = 0;
   int reads = 0;
 
