@@ -75,7 +75,9 @@ std::vector<CertificateFile> CertificateFiles(const Config& config) {
   for (const MqttSourceConfig& source : config.sources) add("source " + source.name, source.tls.value_or(TlsConfig{}));
   for (const SinkConfig& sink : config.sinks) {
     add("sink " + sink.name, sink.kafka.tls.value_or(TlsConfig{}));
+    if (sink.kafka.msk_iam) add("sink " + sink.name, sink.kafka.msk_iam->credentials.tls);
     add("sink " + sink.name, sink.mqtt.tls.value_or(TlsConfig{}));
+    add("sink " + sink.name, sink.kinesis.tls);
     add("sink " + sink.name, sink.kinesis.auth.tls);
   }
   return files;
