@@ -60,7 +60,7 @@ std::string AllOf(const std::vector<Mistake>& mistakes) {
 }
 
 TEST_CASE("config: the published examples have no mistakes") {
-  for (const char* name : {"minimal.json", "plant.json", "quickstart.json", "quickstart-file.json"}) {
+  for (const char* name : {"minimal.json", "plant.json", "quickstart.json", "quickstart-file.json", "quickstart-kinesis.json"}) {
     const LoadedConfig loaded = LoadConfig(Example(name), ReferenceMode::kCheckOnly);
     CHECK_MESSAGE(loaded.mistakes.empty(), AllOf(loaded.mistakes));
     CHECK_MESSAGE(loaded.warnings.empty(), AllOf(loaded.warnings));

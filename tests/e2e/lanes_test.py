@@ -12,7 +12,7 @@ import unittest
 from control_test import Control
 from harness import RandomSeed, Rig, Until
 from kafka_test import Cloud
-from oracle import Account, Consumed, Publisher, Reader, UntilArrived
+from oracle import Account, Consumed, Publisher, Reader, TopicsBelow, UntilArrived
 from servers import Counters, MockKafka, Mosquitto, Query, Sluice
 
 KILLS = int(os.environ.get("SLUICE_KILLS", "200"))
@@ -184,7 +184,7 @@ class Lanes(unittest.TestCase):
         self.readers = {name: LaneReader(rig, self.live, f"plant.{name}") for name in RATES}
         self.disk = DiskMeter(rig)
         self.sluice.Start()
-        self.publishers = {name: Publisher(self.mosquitto.port, rate, keys=10, prefix=f"plant/{name}")
+        self.publishers = {name: Publisher(self.mosquitto.port, rate, topic=TopicsBelow(f"plant/{name}", keys=10))
                            for name, rate in {**RATES, "misfit": 2, "unrouted": 5}.items()}
         for publisher in self.publishers.values():
             publisher.start()
@@ -259,7 +259,7 @@ class Lanes(unittest.TestCase):
             delivered = ledger.Of(("dead", name), "delivered")
             Until(lambda: len(readers[name].previous) == delivered, 30, f"all that counts as delivered has arrived: {delivered} of {name}")
             self.CheckComplete(name, readers[name], gaps)
-            Account(set(), readers[name].Records(), keys=10, prefix=f"plant/{name}").CheckOrder()
+            Account(set(), readers[name].Records(), topic=TopicsBelow(f"plant/{name}", keys=10)).CheckOrder()
 
     def AllIsTold(self):
         dropped = sum(sum(lane.get("dropped", {}).values()) for lane in self.control.Status()["lanes"])

@@ -24,15 +24,35 @@ def Topic(number, keys, prefix="plant"):
     return f"{prefix}/line-{number % keys}/telemetry"
 
 
+def TopicsBelow(prefix, keys=20):
+    """For Publisher and Account."""
+    return lambda number: Topic(number, keys, prefix)
+
+
+def Unbalanced(status):
+    """The lanes and sources of a status document whose ledger does not add up: none, at any moment."""
+    def Sum(counters):
+        return sum(counters.values())
+
+    def LaneAdds(lane):
+        return lane["in"] == lane["delivered"] + lane["pending"] + Sum(lane.get("dropped", {})) + lane["dead_lettered"]
+
+    def SourceAdds(source):
+        return source["received"] == source["routed"] + source["unrouted"] + source.get("duplicate", 0) + Sum(source.get("refused", {}))
+
+    return [lane for lane in status["lanes"] if not LaneAdds(lane)] + [source for source in status["sources"].values() if not SourceAdds(source)]
+
+
 class Publisher(threading.Thread):
     """A fleet of sensors on one connection: numbered events at a rate, QoS 1; knows what the broker has acknowledged."""
 
     WINDOW = 1000
 
-    def __init__(self, port, rate, keys=20, size=120, count=None, host="127.0.0.1", prefix="plant"):
+    def __init__(self, port, rate, keys=20, size=120, count=None, host="127.0.0.1", topic=None):
+        """`topic`: of an event's number, instead of Topic."""
         super().__init__(daemon=True)
         self.port, self.rate, self.keys, self.size, self.count = port, rate, keys, size, count
-        self.host, self.prefix = host, prefix
+        self.host, self.topic = host, topic or (lambda number: Topic(number, keys))
         self.lock = threading.Lock()
         self.acked = set()
         self.next = 0
@@ -90,7 +110,7 @@ class Publisher(threading.Thread):
                                 self.acked.add(self.unacked.pop(struct.unpack(">H", body[:2])[0]))
 
     def Packet(self, packet_id, number):
-        return Publish(Topic(number, self.keys, self.prefix), Payload(number, self.size), packet_id)
+        return Publish(self.topic(number), Payload(number, self.size), packet_id)
 
     def Acked(self):
         with self.lock:
@@ -159,22 +179,21 @@ class Reader(threading.Thread):
 
 
 class FileReader:
-    """Reads the file sink's lines as Reader's records."""
+    """Reads the file sink's lines, and gives them as Reader's records."""
 
     def __init__(self, path):
         self.path = path
 
-    def Records(self):
-        records = []
+    def Events(self):
+        """The lines that are complete."""
         if not os.path.exists(self.path):
-            return records
+            return []
         with open(self.path) as f:
-            for line in f:
-                if not line.endswith("\n"):
-                    break
-                event = json.loads(line)
-                records.append((json.loads(event["data"])["n"], event["id"], 0, event["subject"], event["data"], event.get("partitionkey", event["subject"])))
-        return records
+            return [json.loads(line) for line in f if line.endswith("\n")]
+
+    def Records(self):
+        return [(json.loads(event["data"])["n"], event["id"], 0, event["subject"], event["data"], event.get("partitionkey", event["subject"]))
+                for event in self.Events()]
 
     def Numbers(self):
         return {record[0] for record in self.Records()}
@@ -183,16 +202,16 @@ class FileReader:
 class Account:
     """The oracle: what was acknowledged against what arrived."""
 
-    def __init__(self, acked, records, keys=20, size=120, prefix="plant", key=lambda topic: topic):
+    def __init__(self, acked, records, topic=lambda number: Topic(number, 20), size=120, key=lambda topic: topic):
         self.acked = acked
         self.violations = []
         first_of_key, seen, by_id = {}, {}, {}
         self.resent = 0
         self.redelivered = 0
         for number, event_id, _, subject, payload, record_key in records:
-            topic = Topic(number, keys, prefix)
-            if subject != topic or record_key != key(topic):
-                self.violations.append(f"{number}: topic {subject!r}, key {record_key!r} instead of {topic!r}, {key(topic)!r}")
+            expected = topic(number)
+            if subject != expected or record_key != key(expected):
+                self.violations.append(f"{number}: topic {subject!r}, key {record_key!r} instead of {expected!r}, {key(expected)!r}")
             if payload.encode() != Payload(number, size):
                 self.violations.append(f"{number}: payload differs: {payload[:80]!r}")
             if by_id.setdefault(event_id, number) != number:
@@ -205,9 +224,9 @@ class Account:
                 seen[number].add(event_id)
                 continue
             seen[number] = {event_id}
-            if first_of_key.get(topic, -1) > number:
-                self.violations.append(f"{number} came after {first_of_key[topic]} of its key {topic}")
-            first_of_key[topic] = max(number, first_of_key.get(topic, -1))
+            if first_of_key.get(expected, -1) > number:
+                self.violations.append(f"{number} came after {first_of_key[expected]} of its key {expected}")
+            first_of_key[expected] = max(number, first_of_key.get(expected, -1))
         self.arrived = set(seen)
         self.missing = sorted(acked - self.arrived)
 
@@ -236,7 +255,7 @@ def UntilArrived(publisher, reader, seconds):
         Until(lambda: acked <= reader.Numbers(), seconds, "everything acknowledged arrives")
     except TimeoutError:
         pass  # The account says what is missing.
-    return Account(acked, reader.Records(), publisher.keys, publisher.size, publisher.prefix)
+    return Account(acked, reader.Records(), publisher.topic, publisher.size)
 
 
 class Tap(Listener):

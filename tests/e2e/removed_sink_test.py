@@ -6,7 +6,7 @@ import unittest
 
 from control_test import Control
 from harness import FreePort, Rig, Until
-from oracle import Publisher
+from oracle import Publisher, TopicsBelow
 from servers import Mosquitto, Sluice
 
 STEP = 1_000  # Events of 1,000 bytes.
@@ -14,7 +14,7 @@ STEP = 1_000  # Events of 1,000 bytes.
 
 class Lanes(unittest.TestCase):
     def Publish(self, mosquitto, prefix, count=STEP):
-        publisher = Publisher(mosquitto.port, rate=5_000, size=1_000, count=count, prefix=prefix)
+        publisher = Publisher(mosquitto.port, rate=5_000, size=1_000, count=count, topic=TopicsBelow(prefix))
         publisher.start()
         publisher.Finish()
 
