@@ -126,7 +126,9 @@ void KafkaSink::OnToken(const MskToken& token) {
 }
 
 void KafkaSink::TellTrouble(const std::string& advice, const std::string& reason) {
-  if (!advice.empty()) Log(LogLevel::kWarning, "kafka", "events are kept, since " + advice, {{"sink", name_}, {"reason", reason}});
+  if (advice.empty()) return;
+  Log(LogLevel::kWarning, "kafka", "events are kept, since " + advice, {{"sink", name_}, {"reason", reason}});
+  listener_->OnTrouble(advice + " (" + reason + ")");
 }
 
 void KafkaSink::OnThrottle(std::chrono::milliseconds wait) {

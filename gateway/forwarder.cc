@@ -209,10 +209,13 @@ void Forwarder::OnVerdict(Seq seq, Verdict verdict, const std::string& reason) {
   Finish(seq);
   attempts_ = 0;
   backoff_.Reset();
-  if (!failing_ || refused_) return;
-  failing_ = false;
-  Log(LogLevel::kInfo, "forwarder", "delivering again", {{"sink", options_.sink}});
-  surroundings_.on_recovered();
+  const bool was_in_trouble = std::exchange(in_trouble_, false);
+  const bool was_failing = failing_ && !refused_;
+  if (was_failing) {
+    failing_ = false;
+    Log(LogLevel::kInfo, "forwarder", "delivering again", {{"sink", options_.sink}});
+  }
+  if (was_in_trouble || was_failing) surroundings_.on_recovered();
 }
 
 void Forwarder::OnRefused(Seq seq, Verdict verdict, const std::string& reason) {
@@ -232,6 +235,13 @@ void Forwarder::OnRefused(Seq seq, Verdict verdict, const std::string& reason) {
   failing_ = true;
   Log(LogLevel::kWarning, "forwarder", "delivery failed, keeping the events and trying again",
       {{"sink", options_.sink}, {"seq", std::to_string(seq)}, {"reason", reason}});
+}
+
+// The sink, which knows what to do about it, has it in the log.
+void Forwarder::OnTrouble(const std::string& reason) {
+  in_trouble_ = true;
+  last_error_ = reason;
+  last_error_time_ = std::chrono::system_clock::now();
 }
 
 void Forwarder::OnVerdictsDone() {

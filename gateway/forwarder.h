@@ -94,7 +94,7 @@ class Forwarder : private SinkListener {
   /// Asks for `bytes` to be dropped; nothing is sent until OnDropped.
   LaneDrop BeginDrop(Bytes bytes);
   /// Rows come to the sink as they come from the sources, as far as is known.
-  bool IsUp() const { return !failing_ && buffer_.IsLive(); }
+  bool IsUp() const { return !failing_ && !(in_trouble_ && settlement_.InFlightEvents() > 0) && buffer_.IsLive(); }
   /// The answer to a drop, by BeginDrop or TakeSettled: nothing if it failed.
   void OnDropped(const DroppedRows* dropped);
 
@@ -106,6 +106,7 @@ class Forwarder : private SinkListener {
 
   void OnVerdict(Seq seq, Verdict verdict, const std::string& reason) override;
   void OnVerdictsDone() override;
+  void OnTrouble(const std::string& reason) override;
 
   void Pump();
   bool MaySend();
@@ -157,9 +158,10 @@ class Forwarder : private SinkListener {
   bool expiring_crowd_ = false;
   std::optional<DropReason> dropping_;  // The store is dropping rows behind the cursor.
 
-  bool refused_ = false;    // Since the last rewind a verdict other than kDelivered came.
-  bool retry_now_ = false;  // It was a rejection, which says nothing about the outside world being away.
-  bool failing_ = false;    // The log has said so, and not yet that it is over.
+  bool refused_ = false;     // Since the last rewind a verdict other than kDelivered came.
+  bool retry_now_ = false;   // It was a rejection, which says nothing about the outside world being away.
+  bool failing_ = false;     // The log has said so, and not yet that it is over.
+  bool in_trouble_ = false;  // The sink has said so, and nothing was delivered since.
   Bytes sent_today_ = 0;
   std::chrono::sys_days today_{};
   std::uint32_t attempts_ = 0;  // Refusals of the row that is sent alone.

@@ -70,6 +70,8 @@ class SinkListener {
   virtual void OnVerdict(Seq seq, Verdict verdict, const std::string& reason) = 0;
   /// After a group of OnVerdict calls that came together: the moment to send more and to settle.
   virtual void OnVerdictsDone() = 0;
+  /// The outside system as a whole is away, or does not let us in: rows wait in the sink without a verdict. Over with the next kDelivered.
+  virtual void OnTrouble(const std::string& reason) = 0;
 };
 
 /// The way to one outside system, for one lane.

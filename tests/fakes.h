@@ -265,6 +265,7 @@ class FakeSink : public Sink {
     if (verdict == Verdict::kDelivered) delivered.push_back(seq);
   }
   void TellDone() { listener_->OnVerdictsDone(); }
+  void TellTrouble() { listener_->OnTrouble("away"); }
   /// Everything in flight, one group.
   void TellAll(Verdict verdict) {
     for (Seq seq : std::vector<Seq>(in_flight)) Tell(seq, verdict);

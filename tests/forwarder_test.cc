@@ -42,6 +42,7 @@ struct Fixture {
   RunningTime running{0};
   int settled = 0;
   bool has_sink = true;
+  int recovered = 0;
   std::unique_ptr<Forwarder> forwarder;
 
   void Start(std::uint64_t backlog = 0) {
@@ -49,9 +50,10 @@ struct Fixture {
     Start(LaneState{kLane, "cloud", "normal", backlog, backlog, backlog * 100});
   }
   void Start(const LaneState& lane) {
-    forwarder = std::make_unique<Forwarder>(lane, Forwarder::Options{.sink = "cloud", .lane_class = "normal"}, has_sink ? &sink : nullptr,
-                                            Forwarder::Surroundings{store, clock, wall_clock, *share, [this] { return running; }},
-                                            [this] { ++settled; });
+    forwarder = std::make_unique<Forwarder>(
+        lane, Forwarder::Options{.sink = "cloud", .lane_class = "normal"}, has_sink ? &sink : nullptr,
+        Forwarder::Surroundings{store, clock, wall_clock, *share, [this] { return running; }, [this] { ++recovered; }},
+        [this] { ++settled; });
     forwarder->Start();
     clock.RunTasks();
   }
@@ -641,6 +643,31 @@ TEST_CASE_FIXTURE(Fixture, "forwarder: under an upload limit rows leave at its p
   clock.Advance(std::chrono::seconds(10));
   CHECK(sink.sent.size() - burst >= 98);
   CHECK(sink.sent.size() - burst <= 101);
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "forwarder: a sink in trouble is not up once a row waits in it, and has recovered with the next delivery, once") {
+  Start();
+  sink.TellTrouble();
+  CHECK(forwarder->IsUp());  // Nothing waits: it may be over already.
+  CHECK(forwarder->Status().last_error == "away");
+  Commit(Rows(1, 2));
+  CHECK(!forwarder->IsUp());
+  CHECK(recovered == 0);
+  sink.TellAll(Verdict::kDelivered);
+  CHECK(forwarder->IsUp());
+  CHECK(recovered == 1);
+}
+
+TEST_CASE_FIXTURE(Fixture, "forwarder: a sink that was in trouble and failed rows has recovered once") {
+  Start();
+  sink.TellTrouble();
+  Commit(Rows(1, 2));
+  sink.TellAll(Verdict::kRetry);
+  clock.Advance(std::chrono::minutes(1));
+  CHECK(recovered == 0);
+  sink.TellAll(Verdict::kDelivered);
+  CHECK(recovered == 1);
 }
 
 }  // namespace

@@ -49,6 +49,7 @@ class Recorder : public SinkListener {
     last_reason = reason;
   }
   void OnVerdictsDone() override { ++groups; }
+  void OnTrouble(const std::string&) override {}
 
   std::map<Seq, Verdict> verdicts;
   std::string last_reason;
