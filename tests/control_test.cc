@@ -84,5 +84,31 @@ TEST_CASE("status: every counter of the ledger shows under its source or lane, w
   CHECK(StatusText(document).find("dropped/quota 3") != std::string::npos);
 }
 
+TEST_CASE("status: certificates show their end, or why it is not known; a human sees the start and what the clock is worth") {
+  StatusFacts facts;
+  facts.start_reason = "power_loss";
+  facts.clock.synchronized = true;
+  facts.certificates.push_back({"sink cloud", WallTime(std::chrono::seconds(1'900'000'000))});
+  facts.certificates.push_back({"source local", Fail(ErrorCode::kUnavailable, "/x.pem: No such file or directory")});
+  nlohmann::ordered_json document = StatusDocument(facts);
+  CHECK(document["certificates"][0] == nlohmann::ordered_json{{"used_by", "sink cloud"}, {"expires", "2030-03-17T17:46:40.000000Z"}});
+  CHECK(document["certificates"][1]["error"] == "/x.pem: No such file or directory");
+  CHECK(StatusText(document).find("after a start by power_loss, clock synchronized\n") != std::string::npos);
+  CHECK(StatusText(document).find("certificate  used_by sink cloud  expires 2030-03-17T17:46:40.000000Z\n") != std::string::npos);
+  document["clock_synchronized"] = false;
+  CHECK(StatusText(document).find("clock not synchronized\n") != std::string::npos);
+}
+
+TEST_CASE("status: the oldest event of a lane has an age only while there is one, and never a negative one") {
+  StatusFacts facts;
+  facts.lanes = {kLanes[0], kLanes[1]};
+  facts.clock.wall = WallTime(std::chrono::seconds(1'000));
+  facts.counters.oldest[1] = WallTime(std::chrono::milliseconds(989'500));
+  CHECK(StatusDocument(facts)["lanes"][0]["oldest_age_s"] == 10);
+  CHECK(!StatusDocument(facts)["lanes"][1].contains("oldest_age_s"));
+  facts.counters.oldest[1] = WallTime(std::chrono::seconds(2'000));  // The clock was set back since.
+  CHECK(StatusDocument(facts)["lanes"][0]["oldest_age_s"] == 0);
+}
+
 }  // namespace
 }  // namespace sluice
