@@ -8,6 +8,7 @@
 #include "config/build_source.h"
 #include "config/build_targets.h"
 #include "config/mqtt_targets.h"
+#include "config/quantities.h"
 #include "gateway/control_address.h"
 #include "gateway/router.h"
 #include "gateway/topic.h"
@@ -17,6 +18,8 @@ namespace {
 
 using std::chrono::hours;
 using std::chrono::milliseconds;
+
+constexpr Bytes kMaxOutbox = Bytes{1} << 44;
 
 void ReadGateway(ObjectReader& root, GatewayConfig& gateway) {
   Result<std::string> host = ResolveReferences("${hostname}", ReferenceMode::kResolve);
@@ -37,14 +40,16 @@ void ReadGateway(ObjectReader& root, GatewayConfig& gateway) {
 void ReadOutbox(ObjectReader& root, OutboxConfig& outbox) {
   root.Object("outbox", [&](ObjectReader& reader) {
     reader.String("path", outbox.path);
-    reader.BytesOf("max_bytes", 8u << 20, Bytes{1} << 44, outbox.max_bytes);
-    reader.BytesOf("min_free_bytes", 0, Bytes{1} << 44, outbox.min_free_bytes);
+    reader.BytesOf("max_bytes", 8u << 20, kMaxOutbox, outbox.max_bytes);
+    reader.BytesOf("min_free_bytes", 0, kMaxOutbox, outbox.min_free_bytes);
     reader.DurationOf("commit_every", milliseconds(0), milliseconds(10'000), outbox.commit_every);
     if (outbox.path.empty()) reader.Complain("path", "the outbox needs a file");
     const Bytes most = outbox.max_bytes / 8;
     outbox.dead_letters.max_bytes = std::min(outbox.dead_letters.max_bytes, most);
     reader.Object("dead_letters", [&](ObjectReader& letters) {
-      letters.BytesOf("max_bytes", 0, most, outbox.dead_letters.max_bytes);
+      letters.BytesOf("max_bytes", 0, kMaxOutbox / 8, outbox.dead_letters.max_bytes);
+      if (outbox.dead_letters.max_bytes > most)
+        letters.Complain("max_bytes", "an eighth of outbox.max_bytes at most: " + FormatBytes(most));
       letters.DurationOf("max_age", std::chrono::minutes(1), hours(24 * 3650), outbox.dead_letters.max_age);
     });
   });

@@ -95,6 +95,7 @@ std::variant<Command, int> ParseCommandLine(int argc, char** argv) {
       AddVerb(*config, "show", "Print the configuration in force, defaults filled in, secrets masked", command, Verb::kConfigShow);
   AddConfigOption(*show, command);
   AddVerb(*config, "schema", "Print the JSON Schema of the configuration", command, Verb::kConfigSchema);
+  AddVerb(*config, "keys", "Print what every key may be, is by default, and means, as Markdown", command, Verb::kConfigKeys);
 
   AddVerb(app, "version", "Print the version", command, Verb::kVersion);
   app.footer("Exit status: 0 ok, 1 failed, 2 wrong usage or mistakes in a configuration, 78 run with a bad configuration.");

@@ -8,7 +8,7 @@
 
 namespace sluice {
 
-enum class Verb { kRun, kCheck, kConfigShow, kConfigSchema, kExplain, kStatus, kDeadLetters, kVersion };
+enum class Verb { kRun, kCheck, kConfigShow, kConfigSchema, kConfigKeys, kExplain, kStatus, kDeadLetters, kVersion };
 
 /// `sluice dead-letters ACTION`.
 struct DeadLettersCommand {

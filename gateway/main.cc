@@ -16,6 +16,7 @@
 #include <random>
 #include <utility>
 
+#include "config/keys.h"
 #include "config/load.h"
 #include "config/schema.h"
 #include "config/show.h"
@@ -375,6 +376,9 @@ int Main(int argc, char** argv) {
       return Show(command);
     case Verb::kConfigSchema:
       std::fputs(ConfigSchema(), stdout);
+      return kExitOk;
+    case Verb::kConfigKeys:
+      std::fputs(DescribeKeys(ConfigSchema()).c_str(), stdout);
       return kExitOk;
     case Verb::kExplain:
       return ExplainEvent(command);

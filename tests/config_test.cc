@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <set>
@@ -12,6 +13,7 @@
 #include "config/load.h"
 #include "config/quantities.h"
 #include "config/schema.h"
+#include "config/schema_tree.h"
 #include "config/show.h"
 #include "tests/temp_dir.h"
 
@@ -22,7 +24,7 @@ using Json = nlohmann::json;
 
 constexpr const char* kMinimal = R"({
   "sources": { "local": { "type": "mqtt", "url": "mqtt://127.0.0.1", "subscribe": { "plant/#": {} } } },
-  "sinks": { "cloud": { "type": "kafka", "brokers": "k:9092" }, "copy": { "type": "file", "path": "/tmp/x" },
+  "sinks": { "cloud": { "type": "kafka", "brokers": "k:9092", "tls": {} }, "copy": { "type": "file", "path": "/tmp/x" },
              "lake": { "type": "kinesis", "region": "eu-central-1", "stream": "plant-raw" } },
   "routes": [ { "name": "all", "match": "plant/#", "to": { "cloud": { "topic": "plant" } } } ]
 })";
@@ -230,7 +232,9 @@ TEST_CASE("config: what would break the promise is refused, with the reason") {
         {"/sinks/cloud/rdkafka", {{"topic.blacklist", "a"}}, "never delivered"},
         {"/sinks/cloud/rdkafka", {{"sasl.oauthbearer.method", "oidc"}}, "`auth`"},
         {"/sinks/cloud/rdkafka", {{"enable.sasl.oauthbearer.unsecure.jwt", true}}, "unsigned"},
-        {"/sinks/cloud/auth", {{"mechanism", "AWS_MSK_IAM"}, {"region", "eu-central-1"}}, "over TLS only"},
+        {"/sinks/cloud",
+         {{"type", "kafka"}, {"brokers", "k:1"}, {"auth", {{"mechanism", "AWS_MSK_IAM"}, {"region", "eu-central-1"}}}},
+         "over TLS only"},
         {"/sinks/cloud/auth", {{"mechanism", "AWS_MSK_IAM"}}, "`region` is missing"},
         {"/sinks/cloud/auth", {{"mechanism", "AWS_MSK_IAM"}, {"region", "EU Central"}}, "not a region"},
         {"/sinks/cloud/auth", {{"mechanism", "AWS_MSK_IAM"}, {"password", "p"}}, "`password` is not known here"},
@@ -375,39 +379,62 @@ TEST_CASE("config: a message that would come back from an MQTT sink into a sourc
              "comes back") != nullptr);
 }
 
+/// An object with a fixed set of keys.
+struct Spot {
+  const char* schema;  ///< Pointer to the object's schema.
+  const char* object;  ///< Pointer to such an object in a configuration.
+  Json value;          ///< What stands there if the key is to be tried in it: a configuration without mistakes.
+};
+
+std::vector<Spot> Spots() {
+  const Json source = Json::parse(kMinimal)["sources"]["local"];
+  return {{"", "", Json::parse(kMinimal)},
+          {"/definitions/tls", "/sinks/cloud/tls", Json::object()},
+          {"/definitions/mqtt_source", "/sources/local", source},
+          {"/definitions/mqtt_source/properties/subscribe/additionalProperties", "/sources/local/subscribe/x", Json::object()},
+          {"/definitions/kafka_sink", "/sinks/cloud", {{"type", "kafka"}, {"brokers", "k:1"}}},
+          {"/definitions/kafka_auth_password", "/sinks/cloud/auth", {{"mechanism", "PLAIN"}, {"username", "u"}, {"password", "p"}}},
+          {"/definitions/kafka_auth_msk_iam", "/sinks/cloud/auth", {{"mechanism", "AWS_MSK_IAM"}, {"region", "eu-central-1"}}},
+          {"/definitions/file_sink", "/sinks/copy", {{"type", "file"}, {"path", "p"}}},
+          {"/definitions/kinesis_sink", "/sinks/lake", {{"type", "kinesis"}, {"region", "r"}, {"stream", "s"}}},
+          {"/definitions/aws_auth_environment", "/sinks/lake/auth", {{"type", "environment"}}},
+          {"/definitions/aws_auth_shared_file", "/sinks/lake/auth", {{"type", "shared_file"}}},
+          {"/definitions/aws_auth_container", "/sinks/lake/auth", {{"type", "container"}}},
+          {"/definitions/aws_auth_iot",
+           "/sinks/lake/auth",
+           {{"type", "iot"}, {"endpoint", "e"}, {"role_alias", "r"}, {"tls", {{"cert_file", "c"}, {"key_file", "k"}}}}},
+          {"/definitions/aws_auth_static", "/sinks/lake/auth", {{"type", "static"}, {"access_key_id", "a"}, {"secret_access_key", "s"}}},
+          {"/definitions/mqtt_sink", "/sinks/andon", {{"type", "mqtt"}, {"url", "mqtt://h"}}},
+          {"/definitions/limit", "/sinks/copy/limit", Json::object()},
+          {"/definitions/class", "/classes/0", {{"name", "alert"}}},
+          {"/definitions/target", "/routes/0/to/cloud", {{"topic", "t"}}},
+          {"/definitions/route", "/routes/0", {{"name", "n"}, {"match", "m"}, {"to", "copy"}}},
+          {"/properties/gateway", "/gateway", Json::object()},
+          {"/properties/outbox", "/outbox", Json::object()},
+          {"/properties/outbox/properties/dead_letters", "/outbox/dead_letters", Json::object()},
+          {"/properties/control", "/control", Json::object()},
+          {"/properties/log", "/log", Json::object()}};
+}
+
+/// `value` at the spot in kMinimal.
+LoadedConfig LoadAt(const Spot& spot, const Json& value) {
+  Json config = Json::parse(kMinimal);
+  config[Json::json_pointer(spot.object)] = value;
+  return Load(config.dump());
+}
+
+/// The schema of each key of the spot, its references followed.
+std::map<std::string, Json> KeysOf(const Spot& spot) {
+  const SchemaTree tree(ConfigSchema());
+  const SchemaTree::Json object = tree.root().at(SchemaTree::Json::json_pointer(spot.schema));
+  std::map<std::string, Json> keys;
+  for (const auto& [key, schema] : object["properties"].items()) keys[key] = tree.Resolve(schema);
+  return keys;
+}
+
 TEST_CASE("config: the schema knows exactly the keys that the reader knows") {
   const Json schema = Json::parse(ConfigSchema());
-  struct Spot {
-    const char* schema;  ///< Pointer to the object's schema.
-    const char* object;  ///< Pointer to such an object in a configuration.
-    Json value;          ///< What stands there if the key is to be tried in it.
-  };
-  const Json source = Json::parse(kMinimal)["sources"]["local"];
-  const std::vector<Spot> spots = {
-      {"", "", Json::parse(kMinimal)},
-      {"/definitions/tls", "/sinks/cloud/tls", Json::object()},
-      {"/definitions/mqtt_source", "/sources/local", source},
-      {"/definitions/mqtt_source/properties/subscribe/additionalProperties", "/sources/local/subscribe/x", Json::object()},
-      {"/definitions/kafka_sink", "/sinks/cloud", {{"type", "kafka"}, {"brokers", "k:1"}}},
-      {"/definitions/kafka_auth_password", "/sinks/cloud/auth", {{"mechanism", "PLAIN"}, {"username", "u"}, {"password", "p"}}},
-      {"/definitions/kafka_auth_msk_iam", "/sinks/cloud/auth", {{"mechanism", "AWS_MSK_IAM"}, {"region", "eu-central-1"}}},
-      {"/definitions/file_sink", "/sinks/copy", {{"type", "file"}, {"path", "p"}}},
-      {"/definitions/kinesis_sink", "/sinks/lake", {{"type", "kinesis"}, {"region", "r"}, {"stream", "s"}}},
-      {"/definitions/aws_auth_environment", "/sinks/lake/auth", {{"type", "environment"}}},
-      {"/definitions/aws_auth_shared_file", "/sinks/lake/auth", {{"type", "shared_file"}}},
-      {"/definitions/aws_auth_container", "/sinks/lake/auth", {{"type", "container"}}},
-      {"/definitions/aws_auth_iot", "/sinks/lake/auth", {{"type", "iot"}}},
-      {"/definitions/aws_auth_static", "/sinks/lake/auth", {{"type", "static"}}},
-      {"/definitions/mqtt_sink", "/sinks/andon", {{"type", "mqtt"}, {"url", "mqtt://h"}}},
-      {"/definitions/limit", "/sinks/copy/limit", Json::object()},
-      {"/definitions/class", "/classes/0", {{"name", "alert"}}},
-      {"/definitions/target", "/routes/0/to/cloud", {{"topic", "t"}}},
-      {"/definitions/route", "/routes/0", {{"name", "n"}, {"match", "m"}, {"to", "copy"}}},
-      {"/properties/gateway", "/gateway", Json::object()},
-      {"/properties/outbox", "/outbox", Json::object()},
-      {"/properties/outbox/properties/dead_letters", "/outbox/dead_letters", Json::object()},
-      {"/properties/control", "/control", Json::object()},
-      {"/properties/log", "/log", Json::object()}};
+  const std::vector<Spot> spots = Spots();
   std::size_t closed = 0;
   const std::string text = schema.dump();
   for (std::size_t at = text.find("\"additionalProperties\":false"); at != std::string::npos;
@@ -416,19 +443,85 @@ TEST_CASE("config: the schema knows exactly the keys that the reader knows") {
   }
   CHECK(closed == spots.size());
   for (const Spot& spot : spots) {
-    Json config = Json::parse(kMinimal);
     Json value = spot.value;
     value["zz"] = 1;
-    config[Json::json_pointer(spot.object)] = value;
-    const LoadedConfig loaded = Load(config.dump());
+    const LoadedConfig loaded = LoadAt(spot, value);
     const Mistake* unknown = Find(loaded.mistakes, "`zz` is not known");
     REQUIRE_MESSAGE(unknown != nullptr, spot.object, "\n", AllOf(loaded.mistakes));
     const std::set<std::string> known(unknown->known.begin(), unknown->known.end());
     std::set<std::string> published;
-    for (const auto& [key, ignored] : schema.at(Json::json_pointer(std::string(spot.schema) + "/properties")).items())
-      published.insert(key);
+    for (const auto& [key, ignored] : KeysOf(spot)) published.insert(key);
     CHECK_MESSAGE(known == published, spot.schema);
   }
+}
+
+TEST_CASE("config: the schema's defaults are those in force, and none is missing there") {
+  std::size_t compared = 0;
+  for (const Spot& spot : Spots()) {
+    const LoadedConfig loaded = LoadAt(spot, spot.value);
+    REQUIRE_MESSAGE(loaded.mistakes.empty(), spot.object, "\n", AllOf(loaded.mistakes));
+    const Json shown = Json::parse(ShowConfig(loaded.config)).value(Json::json_pointer(spot.object), Json::object());
+    for (const auto& [key, schema] : KeysOf(spot)) {
+      if (!shown.contains(key) || spot.value.contains(key)) continue;
+      if (schema.contains("default")) {
+        Json expected = schema["default"];
+        if (expected.is_string()) expected = *ResolveReferences(expected.get<std::string>(), ReferenceMode::kResolve);
+        CHECK_MESSAGE(shown[key] == expected, spot.schema, " ", key);
+        ++compared;
+      } else if (!shown[key].is_object()) {
+        CHECK_MESSAGE(schema.value("description", "").find("Default: ") != std::string::npos, spot.schema, " ", key);
+      }
+    }
+  }
+  CHECK(compared > 20);
+}
+
+TEST_CASE("config: the schema's bounds are the reader's") {
+  std::size_t compared = 0;
+  for (const Spot& spot : Spots()) {
+    for (const auto& [key, schema] : KeysOf(spot)) {
+      const bool whole = schema.value("type", Json()) == "integer";
+      const std::string title = schema.value("title", "");
+      if (!whole && title != "duration" && title != "size") continue;
+      const Json range = whole ? Json{schema.at("minimum").dump(), schema.at("maximum").dump()} : schema.at("range");
+      Json value = spot.value;
+      value[key] = whole ? Json(1ull << 60) : Json(title == "size" ? "1000TiB" : "1000000d");
+      const std::string bounds = "from " + range.at(0).get<std::string>() + " to " + range.at(1).get<std::string>() + " is expected";
+      const LoadedConfig loaded = LoadAt(spot, value);
+      CHECK_MESSAGE(Find(loaded.mistakes, bounds) != nullptr, spot.schema, " ", key, " ", bounds, "\n", AllOf(loaded.mistakes));
+      ++compared;
+    }
+  }
+  CHECK(compared > 15);
+}
+
+TEST_CASE("config: the schema's words are the reader's") {
+  // By pointer to the key: an object that has several forms has some of the words in each.
+  std::map<std::string, std::vector<std::string>> words;
+  for (const Spot& spot : Spots()) {
+    for (const auto& [key, schema] : KeysOf(spot)) {
+      const Json said = schema.contains("const") ? Json::array({schema["const"]}) : schema.value("enum", Json::array());
+      if (said.empty() || !said[0].is_string()) continue;
+      std::vector<std::string>& all = words[spot.object + ("/" + key)];
+      all.insert(all.end(), said.begin(), said.end());
+    }
+  }
+  std::size_t compared = 0;
+  for (const Spot& spot : Spots()) {
+    for (const auto& [key, ignored] : KeysOf(spot)) {
+      const std::vector<std::string>& all = words[spot.object + ("/" + key)];
+      if (all.size() < 2) continue;
+      std::string listed;
+      for (const std::string& word : all) listed += (listed.empty() ? "`" : ", `") + word + "`";
+      Json value = spot.value;
+      value[key] = "zz";
+      const LoadedConfig loaded = LoadAt(spot, value);
+      CHECK_MESSAGE(Find(loaded.mistakes, "`zz` is not one of " + listed + ".") != nullptr, spot.schema, " ", key, "\n",
+                    AllOf(loaded.mistakes));
+      ++compared;
+    }
+  }
+  CHECK(compared > 10);
 }
 
 TEST_CASE("config: a mutated file is either understood or its mistakes have places; it never crashes") {
@@ -467,6 +560,7 @@ TEST_CASE("config: dead letters take an eighth of the outbox at most, and 64MiB 
   const LoadedConfig loaded = Load(With("/outbox", {{"max_bytes", "16MiB"}, {"dead_letters", {{"max_bytes", "3MiB"}}}}));
   REQUIRE(loaded.mistakes.size() == 1);
   CHECK(loaded.mistakes[0].pointer == "/outbox/dead_letters/max_bytes");
+  CHECK(loaded.mistakes[0].message.find("2MiB") != std::string::npos);
 }
 
 TEST_CASE("config: the control socket lies beside the outbox; a path that no socket can have is a mistake") {
