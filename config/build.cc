@@ -9,6 +9,7 @@
 #include "config/build_targets.h"
 #include "config/mqtt_targets.h"
 #include "config/quantities.h"
+#include "config/review.h"
 #include "gateway/control_address.h"
 #include "gateway/router.h"
 #include "gateway/topic.h"
@@ -157,6 +158,7 @@ Config BuildConfig(const JsonNode& node, Findings& findings) {
   });
   root.Items("routes", [&](const JsonNode& item, const std::string& pointer) { ReadRoute(item, pointer, config, findings); });
   ReadUnrouted(root, config);
+  if (findings.mistakes.empty()) Review(root, config);
   return config;
 }
 

@@ -16,6 +16,7 @@ constexpr std::size_t kMaxName = 32;
 constexpr std::uint16_t kMosquittoInflight = 20;  // max_inflight_messages of Mosquitto for 3.1.1 clients, if not configured.
 
 void CheckFilters(ObjectReader& reader, const MqttSourceConfig& source) {
+  const TopicFilter own_topics = *TopicFilter::Parse("$sluice/#");
   std::vector<TopicFilter> filters;
   for (const Subscription& subscription : source.subscribe) {
     if (HasReference(subscription.filter)) continue;  // When only checking.
@@ -25,6 +26,11 @@ void CheckFilters(ObjectReader& reader, const MqttSourceConfig& source) {
       continue;
     }
     if (!filter->names().empty()) reader.Complain("subscribe", "`" + subscription.filter + "`: write `+` here; names are for routes");
+    if (filter->Overlaps(own_topics)) {
+      reader.Complain("subscribe", "`" + subscription.filter +
+                                       "`: topics below $sluice are the gateway's own, and no source can create them; "
+                                       "a route gets its events by \"$sluice/#\" without a subscription");
+    }
     for (std::size_t i = 0; i < filters.size(); ++i) {
       if (!filters[i].Overlaps(*filter)) continue;
       reader.Complain("subscribe",

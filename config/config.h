@@ -86,6 +86,11 @@ struct OutboxConfig {
   DeadLetterLimits dead_letters;
 };
 
+/// What the rows of one event may come to, one for each sink: they go into one transaction, and dead letters need room beside them.
+constexpr Bytes LargestEvent(const OutboxConfig& outbox) {
+  return outbox.max_bytes / 4;
+}
+
 /// The socket on which the daemon answers `sluice status` and `sluice dead-letters`.
 struct ControlConfig {
   std::string socket;  ///< Default: control.sock beside the outbox.

@@ -26,7 +26,7 @@ constexpr const char* kMinimal = R"({
   "sources": { "local": { "type": "mqtt", "url": "mqtt://127.0.0.1", "subscribe": { "plant/#": {} } } },
   "sinks": { "cloud": { "type": "kafka", "brokers": "k:9092", "tls": {} }, "copy": { "type": "file", "path": "/tmp/x" },
              "lake": { "type": "kinesis", "region": "eu-central-1", "stream": "plant-raw" } },
-  "routes": [ { "name": "all", "match": "plant/#", "to": { "cloud": { "topic": "plant" } } } ]
+  "routes": [ { "name": "all", "match": [ "plant/#", "$sluice/#" ], "to": { "cloud": { "topic": "plant" } } } ]
 })";
 
 LoadedConfig Load(const std::string& text, ReferenceMode mode = ReferenceMode::kCheckOnly) {
@@ -221,6 +221,7 @@ TEST_CASE("config: what would break the promise is refused, with the reason") {
   };
   for (const Bad& bad :
        {Bad{"/sources/local/subscribe", {{"a/#", Json::object()}, {"a/b", Json::object()}}, "overlap"},
+        {"/sources/local/subscribe", {{"$sluice/gaps", Json::object()}}, "the gateway's own"},
         {"/sinks/cloud/rdkafka", {{"acks", 1}}, "in-sync"},
         {"/sinks/cloud/rdkafka", {{"message.timeout.ms", 5}}, "until they are delivered"},
         {"/sinks/cloud/rdkafka", {{"enable.ssl.certificate.verification", false}}, "prove who it is"},
@@ -367,6 +368,7 @@ TEST_CASE("config: a message that would come back from an MQTT sink into a sourc
     json["sources"]["second"] = {{"type", "mqtt"}, {"url", "mqtt://localhost"}, {"subscribe", {{"andon/graz/+", Json::object()}}}};
     json["sinks"]["andon"] = {{"type", "mqtt"}, {"url", one.url}};
     json["routes"][0]["match"] = one.match;
+    json["routes"][1] = {{"name", "own"}, {"match", "$sluice/gaps"}, {"to", "copy"}};
     json["routes"][0]["to"] = {{"andon", one.topic == nullptr ? Json::object() : Json{{"topic", one.topic}}}};
     const LoadedConfig loaded = Load(json.dump());
     const Expected found = !loaded.mistakes.empty() ? kMistake : !loaded.warnings.empty() ? kWarning : kFine;
@@ -569,6 +571,92 @@ TEST_CASE("config: the control socket lies beside the outbox; a path that no soc
   const LoadedConfig loaded = Load(With("/control", {{"socket", "/" + std::string(107, 'x')}}));
   CHECK(Find(loaded.mistakes, "at most 107 bytes") != nullptr);
   CHECK(Find(Load(With("/outbox", {{"path", "/" + std::string(100, 'x') + "/outbox.db"}})).mistakes, "control.socket") != nullptr);
+}
+
+/// kMinimal with other routes.
+LoadedConfig LoadRoutes(const Json& routes, const Json& more = Json::object()) {
+  Json json = Json::parse(kMinimal);
+  json["routes"] = routes;
+  json.update(more);
+  return Load(json.dump());
+}
+
+TEST_CASE("config: it is a warning that events may be given up and no route takes the records of it") {
+  const Json one = {{"name", "one"}, {"match", "plant/#"}, {"to", "copy"}};
+  const auto with = [](Json json, const char* key, const Json& value) {
+    json[key] = value;
+    return json;
+  };
+  const Json keeping = {{"name", "alert"}, {"on_full", "keep"}};
+  const Json kept = {{"classes", Json::array({keeping})}};
+  const Json short_lived = {{"classes", Json::array({with(keeping, "ttl", "1h")})}};
+  const auto warns = [](const Json& routes, const Json& more = Json::object()) {
+    const LoadedConfig loaded = LoadRoutes(routes, more);
+    CHECK_MESSAGE(loaded.mistakes.empty(), AllOf(loaded.mistakes));
+    const Mistake* warning = Find(loaded.warnings, "no route takes $sluice/gaps");
+    if (warning != nullptr) CHECK(warning->pointer == "/routes");
+    return warning != nullptr;
+  };
+  CHECK(warns(Json::array({one})));
+  CHECK(warns(Json::array({with(one, "match", {"plant/#", "$sluice/status"})})));
+  CHECK(warns(Json::array({with(with(one, "match", {"plant/#", "$sluice/#"}), "except", "$sluice/gaps")})));
+  CHECK(warns(Json::array({with(one, "ttl", "1h")}), kept));
+  CHECK(warns(Json::array({one}), short_lived));
+  CHECK(!warns(Json::array({one}), kept));
+  CHECK(!warns(Json::array({one}), {{"unrouted", "copy"}}));
+  CHECK(!warns(Json::array({one, {{"name", "own"}, {"match", "$sluice/+"}, {"to", "lake"}}})));
+}
+
+TEST_CASE("config: it is a mistake that the largest event of a source, once for each of its sinks, has no room in the outbox") {
+  struct Way {
+    const char* match;
+    std::vector<std::string> sinks;
+    bool goes_on;
+  };
+  const auto complaint = [](const std::vector<Way>& ways) -> std::string {
+    Json routes = Json::array({{{"name", "own"}, {"match", "$sluice/#"}, {"to", "copy"}}});
+    for (const Way& way : ways) {
+      Json route = {{"name", way.match}, {"match", way.match}, {"continue", way.goes_on}};
+      for (const std::string& sink : way.sinks) route["to"][sink] = sink == "cloud" ? Json{{"topic", "t"}} : Json::object();
+      routes.push_back(std::move(route));
+    }
+    const LoadedConfig loaded = LoadRoutes(routes, {{"outbox", {{"max_bytes", "8MiB"}}}});
+    const Mistake* mistake = Find(loaded.mistakes, "an event of max_payload, 1MiB");
+    return mistake == nullptr ? "" : mistake->pointer + ": " + mistake->message;
+  };
+  const std::string told = complaint({{"plant/a", {"cloud", "copy", "lake"}, false}});
+  for (const char* text : {"/sources/local: ", "takes 3MiB in 3 sinks'", "may take 2MiB", "max_payload to 699050", "max_bytes to 12MiB"}) {
+    CHECK_MESSAGE(told.find(text) != std::string::npos, told);
+  }
+  CHECK(complaint({{"plant/a", {"copy", "lake"}, true}, {"plant/#", {"cloud"}, false}}) != "");
+  CHECK(complaint({{"plant/a", {"copy"}, false}, {"plant/b", {"cloud", "copy", "lake"}, true}}) != "");
+  // Not together for one event; not for this source's; not reached.
+  CHECK(complaint({{"plant/a", {"copy", "lake"}, false}, {"plant/#", {"cloud"}, false}}) == "");
+  CHECK(complaint({{"energy/#", {"cloud", "copy", "lake"}, false}}) == "");
+  CHECK(complaint({{"plant/#", {"copy"}, false}, {"plant/a", {"cloud", "copy", "lake"}, false}}) == "");
+}
+
+TEST_CASE("config: it is a warning that a filter never matches, since an earlier route takes all of it") {
+  const Json all = {{"name", "all"}, {"match", {"#", "$sluice/#"}}, {"to", "copy"}};
+  const auto warning = [](const Json& first, const std::string& filter) -> std::string {
+    const LoadedConfig loaded =
+        LoadRoutes(Json::array({first, {{"name", "late"}, {"match", Json::array({filter, "$other/#"})}, {"to", "lake"}}}));
+    CHECK_MESSAGE(loaded.mistakes.empty(), AllOf(loaded.mistakes));
+    const Mistake* found = Find(loaded.warnings, "`" + filter + "` never matches here: route `all`");
+    return found == nullptr ? "" : found->pointer;
+  };
+  const auto with = [&](const char* key, const Json& value) {
+    Json route = all;
+    route[key] = value;
+    return route;
+  };
+  CHECK(warning(all, "plant/#") == "/routes/1/match");
+  CHECK(warning(all, "$sluice/gaps") == "/routes/1/match");
+  CHECK(warning(all, "$other/#") == "");
+  CHECK(warning(with("match", "plant/+/x"), "plant/#") == "");
+  CHECK(warning(with("match", "#"), "$sluice/gaps") == "");
+  CHECK(warning(with("continue", true), "plant/#") == "");
+  CHECK(warning(with("except", "plant/a"), "plant/#") == "");
 }
 
 }  // namespace

@@ -937,6 +937,20 @@ TEST_CASE_FIXTURE(
   }
 }
 
+TEST_CASE_FIXTURE(Fixture, "outbox: an empty one has room for the largest event that is allowed, with as many rows as it may have") {
+  constexpr Bytes kMax = 8u << 20;
+  const Bytes largest = LargestEvent(Options(kMax).config);
+  for (const std::size_t rows : {1u, 2u, 16u}) {
+    CAPTURE(rows);
+    Outbox outbox = Open(kMax);
+    const Seq seq = outbox.last_seq();
+    REQUIRE(Commit(outbox, Appending(MakeRows(seq + 1, seq + rows, largest / rows))).has_value());
+    CHECK(UsedBytes(dir) <= kMax);
+    REQUIRE(Commit(outbox, Settling(seq + rows)).has_value());
+    outbox.Close();
+  }
+}
+
 TEST_CASE_FIXTURE(Fixture, "outbox: rows of kept classes and of the gateway itself still have room when others have none") {
   Outbox outbox = Open(8u << 20);
   Seq seq = 0;
