@@ -3,6 +3,7 @@
 // A time to live must not depend on a wall clock that jumps, and a box without power must not give up events because nobody could deliver
 // them. So it counts running time: the clock of the boot while the box runs, and the time it was off only if the wall clock was right both
 // before and after: when a time service sets it only later in the boot, the time off is added then.
+// Not if the process has been started anew before that: then the time off is never added, and rows live the longer for it.
 //
 // Pure: readings are arguments.
 #pragma once
