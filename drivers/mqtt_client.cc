@@ -8,6 +8,7 @@
 #include <mutex>
 #include <utility>
 
+#include "drivers/mqtt_drop_count.h"
 #include "drivers/mqtt_paho.h"
 #include "gateway/system_clock.h"
 
@@ -36,6 +37,12 @@ class Grants {
   std::vector<int> codes_;
   const std::function<void(Result<std::vector<int>>)> done_;
 };
+
+// The granted QoS, or why none.
+int GrantOf(const mqtt::token& subscribed) {
+  const auto codes = subscribed.get_subscribe_response().get_reason_codes();
+  return codes.empty() ? kPahoRefused : static_cast<int>(codes.front());
+}
 
 void CopyProperties(const mqtt::properties& properties, Event& event) {
   using mqtt::property;
@@ -80,11 +87,14 @@ Event MakeEvent(const MqttSourceConfig& config, const mqtt::message& message) {
 
 class PahoClient : public MqttClient {
  public:
-  PahoClient(const MqttSourceConfig& config, const std::string& gate, std::function<void(Event)> on_event)
+  PahoClient(const MqttSourceConfig& config, const std::string& gate, Handlers handlers)
       : config_(config), client_(PahoUri(config), config.client_id, mqtt::create_options(PahoVersion(config))) {
-    client_.set_message_callback([this, on_event = std::move(on_event)](const mqtt::const_message_ptr& message) {
+    client_.set_message_callback([this, handlers = std::move(handlers)](const mqtt::const_message_ptr& message) {
       try {
-        on_event(MakeEvent(config_, *message));
+        if (handlers.on_drop_count && message->get_topic() == MqttDropCount::kTopic) {
+          return handlers.on_drop_count(message->get_payload_str());
+        }
+        handlers.on_event(MakeEvent(config_, *message));
       } catch (...) {
         // An exception here would end in C code. Only memory can have run out: to die unacknowledged loses nothing.
         std::abort();
@@ -104,14 +114,19 @@ class PahoClient : public MqttClient {
     grants_ = std::make_unique<Grants>(config_.subscribe.size(), std::move(done));
     subscribe_ = std::vector<PahoAnswer>(config_.subscribe.size());
     for (std::size_t i = 0; i < subscribe_.size(); ++i) {
-      subscribe_[i].succeeded = [this, i](const mqtt::token& token) {
-        const auto codes = token.get_subscribe_response().get_reason_codes();
-        grants_->Set(i, codes.empty() ? kPahoRefused : static_cast<int>(codes.front()));
-      };
+      subscribe_[i].succeeded = [this, i](const mqtt::token& token) { grants_->Set(i, GrantOf(token)); };
       subscribe_[i].failed = [this, i](const Error&) { grants_->Set(i, kPahoRefused); };
-      if (Result<void> called = CallPaho([&] { SendSubscribe(config_.subscribe[i], subscribe_[i]); }); !called) return called;
+      if (Result<void> called = CallPaho([&] { SendSubscribe(config_.subscribe[i], config_.retained, subscribe_[i]); }); !called)
+        return called;
     }
     return {};
+  }
+
+  Result<void> SubscribeToDropCount(std::function<void(bool)> done) override {
+    drop_count_.succeeded = [done](const mqtt::token& token) { done(GrantOf(token) < kPahoRefused); };
+    drop_count_.failed = [done](const Error&) { done(false); };
+    // With its present value each time: what changed while we were away is told.
+    return CallPaho([this] { SendSubscribe({MqttDropCount::kTopic, 0}, RetainedPolicy::kForward, drop_count_); });
   }
 
   void Disconnect() override {
@@ -140,15 +155,15 @@ class PahoClient : public MqttClient {
     return properties;
   }
 
-  void SendSubscribe(const Subscription& subscription, PahoAnswer& answer) {
+  void SendSubscribe(const Subscription& subscription, RetainedPolicy retained, PahoAnswer& answer) {
     if (config_.protocol_version != 5) {
       client_.subscribe(subscription.filter, subscription.qos, nullptr, answer);
       return;
     }
     using mqtt::subscribe_options;
-    const auto handling = config_.retained == RetainedPolicy::kOnce   ? subscribe_options::SEND_RETAINED_ON_NEW
-                          : config_.retained == RetainedPolicy::kSkip ? subscribe_options::DONT_SEND_RETAINED
-                                                                      : subscribe_options::SEND_RETAINED_ON_SUBSCRIBE;
+    const auto handling = retained == RetainedPolicy::kOnce   ? subscribe_options::SEND_RETAINED_ON_NEW
+                          : retained == RetainedPolicy::kSkip ? subscribe_options::DONT_SEND_RETAINED
+                                                              : subscribe_options::SEND_RETAINED_ON_SUBSCRIBE;
     client_.subscribe(subscription.filter, subscription.qos, nullptr, answer, subscribe_options(false, true, handling));
   }
 
@@ -157,16 +172,16 @@ class PahoClient : public MqttClient {
   PahoAnswer connect_;
   std::unique_ptr<Grants> grants_;
   std::vector<PahoAnswer> subscribe_;
+  PahoAnswer drop_count_;
   // Last: destroyed first, it uses the rest. No callback comes after; to disable them before would fail, by throwing, during a connect.
   mqtt::async_client client_;
 };
 
 }  // namespace
 
-Result<std::unique_ptr<MqttClient>> MqttClient::Create(const MqttSourceConfig& config, const std::string& gate,
-                                                       std::function<void(Event)> on_event) {
+Result<std::unique_ptr<MqttClient>> MqttClient::Create(const MqttSourceConfig& config, const std::string& gate, Handlers handlers) {
   try {
-    return std::make_unique<PahoClient>(config, gate, std::move(on_event));
+    return std::make_unique<PahoClient>(config, gate, std::move(handlers));
   } catch (const std::exception& error) {
     return Fail(ErrorCode::kInvalid, error.what());
   }

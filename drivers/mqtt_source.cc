@@ -36,6 +36,8 @@ MqttSource::MqttSource(MqttSourceConfig config, AckGate& gate, MqttControl& cont
         if (status_.state == State::kWaiting) return Dial();
         Drop(false, ended_why_.empty() ? "the broker did not answer in time" : ended_why_);
       })),
+      is_drop_count_ours_(!MqttDropCount::IsAskedFor(config_.subscribe)),
+      drop_count_(config_.name, loop),
       redelivery_(config_.receive_maximum) {}
 
 template <typename T>
@@ -49,10 +51,12 @@ std::function<void(T)> MqttSource::OnLoop(void (MqttSource::*then)(const T&)) {
 
 SourceStatus MqttSource::Status() const {
   static constexpr const char* kStates[] = {"stopped", "dialing", "connecting", "subscribing", "live", "waiting", "paused"};
-  return {config_.name,
-          kStates[static_cast<std::size_t>(status_.state)],
-          status_.last_error,
-          {{"sessions_lost", status_.sessions_lost}, {"pauses", status_.pauses}}};
+  SourceStatus status{config_.name,
+                      kStates[static_cast<std::size_t>(status_.state)],
+                      status_.last_error,
+                      {{"sessions_lost", status_.sessions_lost}, {"pauses", status_.pauses}}};
+  if (const auto dropped = drop_count_.Dropped()) status.losses["broker_dropped"] = *dropped;
+  return status;
 }
 
 void MqttSource::Start() {
@@ -79,20 +83,26 @@ void MqttSource::OnDialed(Result<std::unique_ptr<Socket>> broker) {
 }
 
 void MqttSource::ConnectClient() {
-  auto on_event = [this, connection = connection_](Event event) {
+  MqttClient::Handlers handlers;
+  handlers.on_event = [this, connection = connection_](Event event) {
     if (redelivery_.OnEvent(event)) {
       event.refusal = Refusal::kDuplicate;
       event.payload.clear();
     }
     inbox_.Push(connection, std::move(event));
   };
+  if (is_drop_count_ours_) {
+    handlers.on_drop_count = [on_loop = OnLoop(&MqttSource::OnDropCount)](const std::string& payload) {
+      if (const auto counter = MqttDropCount::Parse(payload)) on_loop(*counter);
+    };
+  }
   // The library tells this before the first message, on the same thread.
   auto done = [this, on_loop = OnLoop(&MqttSource::OnConnected)](Result<bool> session_present) {
     if (session_present) redelivery_.OnConnected(*session_present && IsResendingKnown(config_));
     on_loop(std::move(session_present));
   };
-  control_.Run([this, gate = gate_.Authority(config_.name), on_event = std::move(on_event), done = std::move(done)] {
-    auto client = MqttClient::Create(config_, gate, on_event);
+  control_.Run([this, gate = gate_.Authority(config_.name), handlers = std::move(handlers), done = std::move(done)] {
+    auto client = MqttClient::Create(config_, gate, handlers);
     if (!client) return done(Fail(client.error().code, client.error().message));
     client_ = std::move(*client);
     if (Result<void> called = client_->Connect(done); !called) done(Fail(called.error().code, called.error().message));
@@ -151,6 +161,22 @@ void MqttSource::GoLive() {
   live_since_ = loop_.Now();
   Log(LogLevel::kInfo, "mqtt", "connected",
       {{"source", config_.name}, {"broker", config_.host + ":" + std::to_string(config_.port)}, {"client_id", config_.client_id}});
+  AskForDropCount();
+}
+
+// Never at the cost of the connection: nobody waits for the answer, and it may be no.
+void MqttSource::AskForDropCount() {
+  if (!is_drop_count_ours_ || std::exchange(drop_count_refused_, true)) return;
+  control_.Run([this, done = OnLoop(&MqttSource::OnDropCountAnswered)] { (void)client_->SubscribeToDropCount(done); });
+}
+
+void MqttSource::OnDropCountAnswered(const bool& granted) {
+  drop_count_refused_ = !granted;
+  if (!granted) Log(LogLevel::kDebug, "mqtt", "the broker does not tell how many messages it has dropped", {{"source", config_.name}});
+}
+
+void MqttSource::OnDropCount(const std::uint64_t& counter) {
+  drop_count_.Note(counter);
 }
 
 void MqttSource::OnCut() {
@@ -192,6 +218,7 @@ void MqttSource::Drop(bool paused, const std::string& why) {
   DestroyClient(released, paused ? inbox_.CloseConnection(connection_) : Redelivery::kAll);
   if (quiet_) return;
   if (paused) {
+    drop_count_refused_ = false;  // The answer may have been held up by us.
     ++status_.pauses;
     status_.state = State::kPaused;
     return;

@@ -23,6 +23,7 @@
 #include "drivers/gate_connection.h"
 #include "drivers/mqtt_client.h"
 #include "drivers/mqtt_control.h"
+#include "drivers/mqtt_drop_count.h"
 #include "drivers/redelivery.h"
 #include "gateway/backoff.h"
 #include "gateway/inbox.h"
@@ -64,6 +65,9 @@ class MqttSource : public Source {
   void Subscribe();
   void OnSubscribed(const Result<std::vector<int>>& granted);
   void GoLive();
+  void AskForDropCount();
+  void OnDropCountAnswered(const bool& granted);
+  void OnDropCount(const std::uint64_t& counter);
   void OnGateEnded(GateEnd end, const std::string& why);
   void Drop(bool paused, const std::string& why);
   /// `released`, `kept`: see Redelivery::OnEnded.
@@ -91,6 +95,9 @@ class MqttSource : public Source {
   bool subscribed_ = false;  // By this process, with the filters of its configuration.
   std::string ended_why_;    // Why the connection ended while it was being made.
   std::function<void()> closed_;
+  const bool is_drop_count_ours_;  // The operator does not subscribe to it himself.
+  MqttDropCount drop_count_;
+  bool drop_count_refused_ = false;  // Or not granted yet: a broker that ends the connection over it is not asked again.
 
   Redelivery redelivery_;               // The client's threads; between two clients, the control thread.
   std::unique_ptr<MqttClient> client_;  // Control thread only.

@@ -8,8 +8,10 @@
 #include <random>
 
 #include "drivers/gate_relay.h"
+#include "drivers/mqtt_drop_count.h"
 #include "drivers/mqtt_message.h"
 #include "drivers/mqtt_window.h"
+#include "tests/fakes.h"
 
 namespace sluice {
 namespace {
@@ -179,6 +181,40 @@ TEST_CASE("mqtt window: what was forgotten on its way keeps its place until it i
   CHECK(!window.OnAnswer(first, true));
   CHECK(window.OnAnswer(again->number, true) == 1);
   CHECK(window.Abandon().sent.empty());
+}
+
+TEST_CASE("mqtt drop count: it counts from the first counter on, and from 0 where the broker began anew") {
+  const std::string source = "local";
+  FakeClock clock;
+  MqttDropCount count(source, clock);
+  CHECK(!count.Dropped());
+  count.Note(100);
+  CHECK(count.Dropped() == 0);
+  count.Note(130);
+  count.Note(130);
+  CHECK(count.Dropped() == 30);
+  count.Note(0);
+  CHECK(count.Dropped() == 30);
+  count.Note(7);
+  CHECK(count.Dropped() == 37);
+  count.Note(5);
+  CHECK(count.Dropped() == 42);
+}
+
+TEST_CASE("mqtt drop count: only a number is a counter") {
+  CHECK(MqttDropCount::Parse("0") == 0);
+  CHECK(MqttDropCount::Parse("18446744073709551615") == UINT64_MAX);
+  for (const char* text : {"", " 1", "1 ", "-1", "+1", "1.5", "18446744073709551616", "many"}) CHECK(!MqttDropCount::Parse(text));
+}
+
+TEST_CASE("mqtt drop count: it is the operator's if one of his filters asks for it") {
+  const auto is_asked_for = [](const char* filter) { return MqttDropCount::IsAskedFor({{"plant/#", 1}, {filter, 0}}); };
+  for (const char* filter : {"$SYS/#", "$SYS/broker/publish/messages/dropped", "$SYS/broker/+/messages/+", "$share/g/$SYS/broker/#"}) {
+    CHECK(is_asked_for(filter));
+  }
+  for (const char* filter : {"#", "+/broker/#", "$SYS/broker/clients/#", "$share/g/#", "$share/$SYS/#", "$share/g"}) {
+    CHECK(!is_asked_for(filter));
+  }
 }
 
 /// A relay between two sockets whose other ends the test holds.

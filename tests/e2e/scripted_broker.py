@@ -14,6 +14,7 @@ import time
 from harness import Listener, Until
 from mqtt_wire import EncodeLength, PacketReader, Published, TakeText
 
+DROP_COUNT = "$SYS/broker/publish/messages/dropped"  # Asked for beside the filters of the configuration.
 CONNECT, PUBLISH, PUBACK, PUBREC, PUBREL, PUBCOMP, SUBSCRIBE, PINGREQ, DISCONNECT = 1, 3, 4, 5, 6, 7, 8, 12, 14
 
 
@@ -44,6 +45,7 @@ class Connection:
         self.version = self.properties = self.client_id = self.flags = None
         self.sent = {}  # When a packet id was published.
         self.subscriptions = []  # (filter, options)
+        self.asked_for_drop_count = False
 
     def Of(self, kind):
         with self.lock:
@@ -90,7 +92,10 @@ class Connection:
             name, at = TakeText(body, at)
             filters.append((name.decode(), body[at]))
             at += 1
-        self.subscriptions.append(filters)
+        if filters[0][0] == DROP_COUNT:
+            self.asked_for_drop_count = True
+        else:
+            self.subscriptions.append(filters)
         return struct.unpack(">H", body[:2])[0], filters
 
     def Close(self):
@@ -104,7 +109,8 @@ class Connection:
 class ScriptedBroker(Listener):
     def __init__(self, rig, tls=None, session_present=lambda connection: connection > 1, grant=lambda filter, qos: qos, connack=0,
                  limits=b"", take=lambda connection, published: 0):
-        """`limits`: properties of CONNACK. `take`: the reason code for a PUBLISH, or None for no answer."""
+        """`grant`: the QoS or the reason code for a filter, None for no answer; may raise ConnectionError.
+        `limits`: properties of CONNACK. `take`: the reason code for a PUBLISH, or None for no answer."""
         self.session_present, self.grant, self.connack, self.limits, self.take = session_present, grant, connack, limits, take
         self.tls = tls
         self.connections = []
@@ -137,8 +143,10 @@ class ScriptedBroker(Listener):
             connection.Send(b"\x20" + EncodeLength(len(answer)) + answer)
         elif kind == SUBSCRIBE:
             packet_id, filters = connection.TakeSubscribe(body)
-            answer = struct.pack(">H", packet_id) + (b"\0" if five(connection) else b"")
-            answer += bytes(self.grant(name, options & 3) for name, options in filters)
+            grants = [self.grant(name, options & 3) for name, options in filters]
+            if None in grants:
+                return
+            answer = struct.pack(">H", packet_id) + (b"\0" if five(connection) else b"") + bytes(grants)
             connection.Send(b"\x90" + EncodeLength(len(answer)) + answer)
         elif kind == PUBLISH:
             published = Published(first, body, connection.version)

@@ -14,8 +14,8 @@ from harness import BUILD, ROOT, FreePort, Listener, Process, Until
 
 
 class Mosquitto:
-    def __init__(self, rig, name="mosquitto", head=""):
-        """`head`: lines for the beginning of its configuration."""
+    def __init__(self, rig, name="mosquitto", head="", tail=""):
+        """`head`, `tail`: lines for the beginning and the end of its configuration; the last word on a setting counts."""
         self.rig, self.name = rig, name
         self.port = FreePort()
         self.config = os.path.join(rig.directory, name + ".conf")
@@ -23,7 +23,7 @@ class Mosquitto:
         os.makedirs(data, exist_ok=True)
         with open(self.config, "w") as f:
             f.write(f"{head}listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence true\npersistence_location {data}/\n"
-                    f"max_queued_messages 0\nmax_queued_bytes 0\nmax_inflight_messages 0\nuser root\n")
+                    f"max_queued_messages 0\nmax_queued_bytes 0\nmax_inflight_messages 0\nuser root\n{tail}")
         self.process = None
         rig.Add(self)
         self.Start()
