@@ -286,10 +286,10 @@ class Daemon {
 
 int Run(const Command& command) {
   LoadedConfig loaded = LoadConfig(command.config_file, ReferenceMode::kResolve);
-  PrintAll(loaded.warnings, "warning");
   PrintAll(loaded.mistakes, "error");
   if (!loaded.mistakes.empty()) return kExitConfig;
   ConfigureLog(loaded.config.log, std::getenv("JOURNAL_STREAM") != nullptr);
+  for (const Mistake& warning : loaded.warnings) Log(LogLevel::kWarning, "config", FormatMistake(warning));
   std::signal(SIGPIPE, SIG_IGN);
   // An arena per thread would be a multiple of what a gateway has to spare.
   mallopt(M_ARENA_MAX, 2);

@@ -8,7 +8,7 @@ import unittest
 from control_test import Control
 from harness import Rig, Until
 from kafka_test import PublishOne
-from oracle import FileReader, Publisher
+from oracle import FileReader, Publisher, TopicsBelow
 from scripted_broker import DROP_COUNT, ScriptedBroker
 from servers import Mosquitto, Sluice
 
@@ -34,7 +34,7 @@ def Dropped(sluice):
 class Told(unittest.TestCase):
     def Overflow(self, mosquitto):
         """50 messages to a client that is away, whose queue takes 5."""
-        publisher = Publisher(mosquitto.port, rate=1000, count=50, prefix="other")
+        publisher = Publisher(mosquitto.port, rate=1000, count=50, topic=TopicsBelow("other"))
         publisher.start()
         publisher.Finish()
 
