@@ -141,14 +141,14 @@ void Committer::Commit() {
                              });
 }
 
-// When rows were refused for want of room: what is settled, or too old, without them; if that was not enough, what is given up. Nothing if
-// it was tried just now.
+// When rows were refused: what is settled, or too old, without them, since it may be their room; if room was all they wanted, and that was
+// not enough, what is given up. Nothing if it was tried just now.
 Committer::Transaction Committer::MakeRoom() {
   Transaction transaction;
-  if (!blocked_ || failing_ != ErrorCode::kFull || std::exchange(room_was_made_, false)) return transaction;
+  if (!blocked_ || std::exchange(room_was_made_, false)) return transaction;
   TakeSettled(transaction.batch);
   const bool expires = std::any_of(transaction.batch.drops.begin(), transaction.batch.drops.end(), std::mem_fn(&LaneDrop::IsOpen));
-  if (!expires && (refusals_ > 1 || !HasSettling(transaction.batch))) PlanDrop(transaction.batch);
+  if (failing_ == ErrorCode::kFull && !expires && (refusals_ > 1 || !HasSettling(transaction.batch))) PlanDrop(transaction.batch);
   return transaction;
 }
 

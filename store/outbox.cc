@@ -24,7 +24,7 @@ namespace {
 constexpr int kFormatMajor = 1;
 constexpr int kFormatMinor = 1;
 constexpr int kPageSize = 4096;
-constexpr int kVacuumPages = 256;
+constexpr std::int64_t kVacuumPages = 256;
 constexpr Bytes kLeastPart = 64u << 10;
 constexpr Bytes kCommitBytes = 16 * kPageSize;  // What a transaction takes in the WAL besides its rows, about.
 constexpr std::int64_t kVacuumFreePages = 4096;
@@ -464,25 +464,35 @@ Result<void> Outbox::EnsureOpen() {
 
 Result<void> Outbox::CheckRoom(const Batch& batch) {
   if (batch.appends.empty() && batch.misfits.empty()) return {};
-  Result<std::int64_t> pages = frequent_->page_count.QueryInt();
-  Result<std::int64_t> free_pages = frequent_->free_pages.QueryInt();
-  if (!pages) return tl::unexpected<Error>(pages.error());
-  if (!free_pages) return tl::unexpected<Error>(free_pages.error());
-  std::size_t bytes = 0;
+  Bytes bytes = 0;
   for (const LaneAppend& append : batch.appends) {
     for (const Row& row : append.rows) bytes += Footprint(row);
   }
   for (const Misfit& misfit : batch.misfits) bytes += Footprint(misfit.row);
-  const Bytes used = static_cast<Bytes>(*pages - *free_pages) * kPageSize;
-  if (used + bytes > (batch.reserved ? plan_.reserved : plan_.intake))
-    return Fail(ErrorCode::kFull, "the outbox has reached outbox.max_bytes");
-  const bool grows = static_cast<Bytes>(*free_pages) * kPageSize < 2 * bytes;
-  if (FitsDisk(bytes, grows)) return {};
-  // A WAL that was written back begins anew in the room that it has; the ballast may become room of the WAL.
-  if (database_->Checkpoint(false) && (FitsDisk(bytes, grows) || (ballast_.Drop() && FitsDisk(bytes, grows)))) return {};
-  if (grows) return Fail(ErrorCode::kFull, "the file system has less than outbox.min_free_bytes left");
-  // The database has free pages: no use in giving up rows for more of them.
-  return Fail(ErrorCode::kUnavailable, "the file system is full");
+  for (;;) {
+    Result<std::int64_t> pages = frequent_->page_count.QueryInt();
+    Result<std::int64_t> free_pages = frequent_->free_pages.QueryInt();
+    if (!pages) return tl::unexpected<Error>(pages.error());
+    if (!free_pages) return tl::unexpected<Error>(free_pages.error());
+    const Bytes used = static_cast<Bytes>(*pages - *free_pages) * kPageSize;
+    if (used + bytes > (batch.reserved ? plan_.reserved : plan_.intake))
+      return Fail(ErrorCode::kFull, "the outbox has reached outbox.max_bytes");
+    const std::int64_t spare = *free_pages - static_cast<std::int64_t>(2 * bytes / kPageSize + 1);
+    if (FitsDisk(bytes, spare < 0)) return {};
+    // A WAL that was written back begins anew in the room that it has; the ballast may become room of the WAL.
+    if (database_->Checkpoint(false) && (FitsDisk(bytes, spare < 0) || (ballast_.Drop() && FitsDisk(bytes, spare < 0)))) return {};
+    if (spare < 0) return Fail(ErrorCode::kFull, "the file system has less than outbox.min_free_bytes left");
+    // The database has free pages: no use in giving up rows for more of them. Those that it does not need become room of the WAL.
+    if (!Shrink(spare)) return Fail(ErrorCode::kUnavailable, "the file system is full");
+  }
+}
+
+// Fewer pages at a time if there is no room for more.
+bool Outbox::Shrink(std::int64_t pages) {
+  for (std::int64_t part = std::min(pages, kVacuumPages); part > 0; part /= 4) {
+    if (database_->Execute("PRAGMA incremental_vacuum(" + std::to_string(part) + ")")) return database_->Checkpoint(false).has_value();
+  }
+  return false;
 }
 
 // What the next checkpoint adds to the database's file.
@@ -495,13 +505,14 @@ Bytes Outbox::UnwrittenBytes() {
 }
 
 // Rows are let in only while the WAL can still be written back after them, and something is left to settle with: a disk that is full to the
-// brim can not be emptied.
+// brim can not be emptied. A WAL that begins anew has its own room, which is none to write it back to.
 bool Outbox::FitsDisk(Bytes bytes, bool grows) {
+  const Bytes free = FreeBytes(options_.config.path);
+  const Bytes growth = UnwrittenBytes() + (grows ? bytes + options_.config.min_free_bytes : 0);
+  if (free < growth) return false;
   std::error_code error;
   const std::uintmax_t wal = database_->WalFrames() == 0 ? std::filesystem::file_size(options_.config.path + "-wal", error) : 0;
-  const Bytes room = FreeBytes(options_.config.path) + (error ? 0 : wal);
-  const Bytes growth = UnwrittenBytes() + (grows ? bytes + options_.config.min_free_bytes : 0);
-  return room >= growth + std::max(bytes + kCommitBytes, ballast_.IsThere() ? 0 : plan_.ballast / 4);
+  return free - growth + (error ? 0 : wal) >= std::max(bytes + kCommitBytes, ballast_.IsThere() ? 0 : plan_.ballast / 4);
 }
 
 Result<void> Outbox::Apply(Batch& batch, bool with_rows) {

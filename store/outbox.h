@@ -121,6 +121,7 @@ class Outbox {
 
   Result<void> EnsureOpen();
   Result<void> CheckRoom(const Batch& batch);
+  bool Shrink(std::int64_t pages);
   Bytes UnwrittenBytes();
   bool FitsDisk(Bytes bytes, bool grows);
   bool IsCheckpointDue();

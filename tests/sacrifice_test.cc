@@ -40,6 +40,7 @@ struct Fixture {
   std::vector<std::unique_ptr<FakeSink>> sinks;
   std::vector<std::unique_ptr<Forwarder>> forwarders;
   std::vector<LaneSlot> slots;
+  const std::string source = "local";
 
   void Start(const std::vector<std::size_t>& backlogs) {
     for (std::size_t i = 0; i < backlogs.size(); ++i) AddLane(static_cast<LaneId>(i + 1), i / 2, i % 2 == 0 ? kNormal : kBulk, backlogs[i]);
@@ -67,7 +68,7 @@ struct Fixture {
     Event event;
     event.topic = "x";
     event.qos = 1;
-    inbox.Push(inbox.OpenConnection("local"), std::move(event));
+    inbox.Push(inbox.OpenConnection(source), std::move(event));
     clock.Advance(std::chrono::seconds(5));
   }
   std::size_t Lost(LaneId lane) const {
