@@ -30,6 +30,7 @@ Settings Defaults() {
   return {{"linger.ms", "20"},
           {"partitioner", "murmur2_random"},
           {"compression.type", "zstd"},
+          {"compression.level", "1"},
           {"socket.keepalive.enable", "true"},
           {"reconnect.backoff.max.ms", "30000"},
           {"queue.buffering.max.messages", "20000"},
@@ -226,10 +227,6 @@ Result<void> KafkaProducer::SetToken(const std::string& token, WallTime expires)
     return Fail(ErrorCode::kInvalid, why);
   }
   return {};
-}
-
-void KafkaProducer::Flush() {
-  rd_kafka_flush(kafka_, 0);
 }
 
 }  // namespace sluice

@@ -51,8 +51,6 @@ class KafkaProducer {
   void Drain(const Listener& listener);
   /// With AWS_MSK_IAM: what to show to the brokers. Until the first one there is no connection. kInvalid: it has expired already.
   Result<void> SetToken(const std::string& token, WallTime expires);
-  /// Sends what is queued without waiting for linger.
-  void Flush();
 
  private:
   /// Written by the library's callback, which runs within Drain.

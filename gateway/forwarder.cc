@@ -62,6 +62,7 @@ void Forwarder::Pump() {
   surroundings_.share.SetWaiting(place_, waits, surroundings_.clock.Now());
   if (!may_send) return;
   const Seq before = cursor_;
+  sending_at_.reset();
   while (!buffer_.IsEmpty() && MaySend()) SendFront();
   if (cursor_ != before && settlement_.InFlightEvents() > 0) {
     if (!stall_timer_->IsActive()) stall_timer_->Start(kStall);
@@ -115,7 +116,10 @@ void Forwarder::DropExpired(Seq seq) {
 }
 
 void Forwarder::SendRow(Row row) {
-  if (row.unsynchronized) CorrectTime(row, surroundings_.wall_clock.Read());
+  if (row.unsynchronized) {
+    if (!sending_at_) sending_at_ = surroundings_.wall_clock.Read();
+    CorrectTime(row, *sending_at_);
+  }
   const std::size_t bytes = Footprint(row);
   surroundings_.share.Spend(place_, bytes);
   sent_today_ += bytes;

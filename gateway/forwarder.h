@@ -152,6 +152,7 @@ class Forwarder : private SinkListener {
   Backoff backoff_;
   Seq cursor_;  // Last row given to the sink.
   bool reading_ = false;
+  std::optional<ClockReading> sending_at_;  // Of this turn; read at most once a turn, since it is a system call.
   int holds_ = 0;
   std::size_t pending_bytes_;  // By Footprint, of all rows of the lane that are not finished.
   bool expiry_due_ = false;    // The next row is too old.
