@@ -62,7 +62,7 @@ using RunningTime = std::chrono::milliseconds;
 /// A moment on the clock of one boot of the box, for events that came while the wall clock was not known to be right.
 struct BootTime {
   std::uint64_t boot = 0;                  ///< Stands for the boot id.
-  std::chrono::nanoseconds since_boot{0};  ///< Sleep included.
+  std::chrono::nanoseconds since_boot{0};  ///< Sleep included. Of a row: whole milliseconds.
   bool operator==(const BootTime&) const = default;
 };
 

@@ -48,7 +48,7 @@ std::optional<BootTime> BootTimeOf(const Event& event, const ClockReading& now) 
   // A wall clock that was set in between has moved against the clock of the boot.
   const std::chrono::nanoseconds moved = (now.wall - event.received) - (now.boot.since_boot - event.since_boot);
   if (now.synchronized && std::chrono::abs(moved) < kSmallestStep) return std::nullopt;
-  return BootTime{now.boot.boot, event.since_boot};
+  return BootTime{now.boot.boot, std::chrono::floor<std::chrono::milliseconds>(event.since_boot)};
 }
 
 }  // namespace sluice

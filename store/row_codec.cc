@@ -22,7 +22,7 @@ enum Tag : unsigned char {
   kPropertyValue = 9,  // Of the name before it.
   kDeadline = 10,      // Running time, milliseconds, varint.
   kBoot = 11,          // Varint. With kSinceBoot: the wall clock was not known to be right.
-  kSinceBoot = 12,     // Nanoseconds, varint.
+  kSinceBoot = 12,     // Milliseconds, varint.
 };
 
 enum Flag : std::uint64_t {
@@ -119,7 +119,7 @@ void SetField(Tag tag, std::string_view bytes, Row& row) {
       row.unsynchronized.emplace().boot = Number(bytes);
       break;
     case kSinceBoot:
-      if (row.unsynchronized) row.unsynchronized->since_boot = std::chrono::nanoseconds(Number(bytes));
+      if (row.unsynchronized) row.unsynchronized->since_boot = std::chrono::milliseconds(Number(bytes));
       break;
     case kPropertyValue:
       if (!event.properties.empty()) event.properties.back().value = bytes;
@@ -150,7 +150,7 @@ void EncodeMetadata(const Row& row, std::string& out) {
   if (row.deadline) AppendNumber(out, kDeadline, static_cast<std::uint64_t>(row.deadline->count()));
   if (row.unsynchronized) {
     AppendNumber(out, kBoot, row.unsynchronized->boot);
-    AppendNumber(out, kSinceBoot, static_cast<std::uint64_t>(row.unsynchronized->since_boot.count()));
+    AppendNumber(out, kSinceBoot, static_cast<std::uint64_t>(row.unsynchronized->since_boot / std::chrono::milliseconds(1)));
   }
   for (const Property& property : event.properties) {
     AppendBytes(out, kPropertyName, property.name);

@@ -215,20 +215,26 @@ TEST_CASE_FIXTURE(Fixture, "committer: nothing is done while the store fails, an
   CHECK(store.lanes[1].size() == 2);
 }
 
-TEST_CASE_FIXTURE(Fixture, "committer: on a full disk settling goes on alone, and rows follow when there is room") {
-  Push("one/1");
-  clock.Advance(milliseconds(100));
-  store.refuse_rows = ErrorCode::kFull;
-  Push("one/2");
-  clock.Advance(milliseconds(200));
-  CHECK(inbox.DoneCount(connection) == 1);
-  cloud.TellAll(Verdict::kDelivered);
-  clock.Advance(std::chrono::seconds(2));
-  CHECK(store.lanes[1].empty());
-  store.refuse_rows.reset();
-  clock.Advance(std::chrono::seconds(1));
-  CHECK(inbox.DoneCount(connection) == 2);
-  CHECK(store.lanes[1].size() == 1);
+TEST_CASE_FIXTURE(Fixture, "committer: when rows are refused settling goes on alone, and rows follow when they are taken") {
+  for (const ErrorCode why : {ErrorCode::kFull, ErrorCode::kUnavailable}) {
+    CAPTURE(static_cast<int>(why));
+    const std::uint64_t done = inbox.DoneCount(connection);
+    Push("one/1");
+    clock.Advance(milliseconds(100));
+    store.refuse_rows = why;
+    Push("one/2");
+    clock.Advance(milliseconds(200));
+    CHECK(inbox.DoneCount(connection) == done + 1);
+    cloud.TellAll(Verdict::kDelivered);
+    clock.Advance(std::chrono::seconds(2));
+    CHECK(store.lanes[1].empty());
+    store.refuse_rows.reset();
+    clock.Advance(std::chrono::seconds(1));
+    CHECK(inbox.DoneCount(connection) == done + 2);
+    CHECK(store.lanes[1].size() == 1);
+    cloud.TellAll(Verdict::kDelivered);
+    clock.Advance(std::chrono::seconds(2));
+  }
 }
 
 TEST_CASE_FIXTURE(Fixture, "committer: settled rows leave with the next transaction, or alone after a second") {

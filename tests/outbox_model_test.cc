@@ -161,7 +161,7 @@ class Run {
     row.destination = Chance(3) ? "pl\xc3\xa4nt" : "plant";
     if (Chance(3)) row.key = std::string(Below(20), 'k');
     if (Chance(3)) row.deadline = RunningTime(Below(2'000));
-    if (Chance(5)) row.unsynchronized = BootTime{Below(9), std::chrono::nanoseconds(Below(1'000'000))};
+    if (Chance(5)) row.unsynchronized = BootTime{Below(9), std::chrono::milliseconds(Below(1'000'000))};
     row.event.topic = Chance(8) ? std::string(kGapsTopic) : "plant/\xc3\xa4/1";
     row.event.payload.assign(Chance(15) ? Below(40'000) : Below(600), static_cast<char>(Below(256)));
     return row;

@@ -1000,7 +1000,7 @@ TEST_CASE_FIXTURE(Fixture, "outbox: the clock goes on from where it was kept") {
 TEST_CASE_FIXTURE(Fixture, "outbox: a row's deadline and its moment on the clock of the boot are there after a reopen") {
   Row row = MakeRow(1);
   row.deadline = RunningTime(86'400'000);
-  row.unsynchronized = BootTime{0xabcdef0123456, std::chrono::nanoseconds(123'456'789'012)};
+  row.unsynchronized = BootTime{0xabcdef0123456, std::chrono::milliseconds(123'456'789)};
   {
     Outbox outbox = Open();
     REQUIRE(Commit(outbox, Appending({row, MakeRow(2)})).has_value());
