@@ -27,8 +27,7 @@ std::string Join(const std::vector<std::string>& words) {
 
 /// What can be changed by the operator's `rdkafka` properties.
 Settings Defaults() {
-  return {{"linger.ms", "20"},
-          {"partitioner", "murmur2_random"},
+  return {{"partitioner", "murmur2_random"},
           {"compression.type", "zstd"},
           {"compression.level", "1"},
           {"socket.keepalive.enable", "true"},

@@ -133,7 +133,7 @@ bool Forwarder::IsExpired(const BufferedRow& row) const {
 void Forwarder::OnLook() {
   look_timer_->Start(kLook);
   StartDay();
-  LogDropped();
+  LogLosses();
   LookForExpired();
 }
 
@@ -142,7 +142,8 @@ void Forwarder::StartDay() {
   if (std::exchange(today_, today) != today) sent_today_ = 0;
 }
 
-void Forwarder::LogDropped() {
+// The first of a crowd is told when it comes, with all there is to say of it.
+void Forwarder::LogLosses() {
   for (const auto& [reason, events] : std::exchange(dropped_, {})) {
     Log(LogLevel::kWarning, "forwarder", "events given up",
         {{"sink", options_.sink},
@@ -150,6 +151,10 @@ void Forwarder::LogDropped() {
          {"events", std::to_string(events)},
          {"reason", std::string(NameOf(reason))}});
   }
+  const std::uint64_t aside = std::exchange(set_aside_, 0);
+  if (aside <= 1) return;
+  Log(LogLevel::kError, "forwarder", "more events set aside: see `sluice dead-letters list`",
+      {{"sink", options_.sink}, {"class", options_.lane_class}, {"events", std::to_string(aside - 1)}});
 }
 
 void Forwarder::LookForExpired() {
@@ -235,7 +240,7 @@ void Forwarder::OnRefused(Seq seq, Verdict verdict, const std::string& reason) {
     return SetAside(seq, reason);
   }
   if (rejected) bisection_.OnRejected(seq);
-  if (failing_) return;
+  if (rejected || failing_) return;  // A sink that refuses some rows is no sink that fails.
   failing_ = true;
   Log(LogLevel::kWarning, "forwarder", "delivery failed, keeping the events and trying again",
       {{"sink", options_.sink}, {"seq", std::to_string(seq)}, {"reason", reason}});
@@ -274,6 +279,7 @@ void Forwarder::SetAside(Seq seq, const std::string& reason) {
   dead_letters_.push_back({lane_, seq, reason, attempts_, std::chrono::system_clock::now()});
   attempts_ = 0;
   Finish(seq);
+  if (++set_aside_ > 1) return;
   Log(LogLevel::kError, "forwarder", "event set aside, its sink will never take it",
       {{"sink", options_.sink}, {"seq", std::to_string(seq)}, {"reason", reason}});
 }
@@ -357,7 +363,7 @@ void Forwarder::Close(std::chrono::milliseconds limit, std::function<void()> clo
   stall_timer_->Stop();
   limit_timer_->Stop();
   look_timer_->Stop();
-  LogDropped();
+  LogLosses();
   close_timer_->Start(limit);
   CloseSinkIfQuiet();
 }

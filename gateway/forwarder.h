@@ -116,7 +116,7 @@ class Forwarder : private SinkListener {
   void OnLook();
   void StartDay();
   void LookForExpired();
-  void LogDropped();
+  void LogLosses();
   void DropExpired(Seq seq);
   Seq GivenThrough() const;
   void SendFront();
@@ -175,6 +175,7 @@ class Forwarder : private SinkListener {
   std::vector<DeadLetter> dead_letters_;
   std::vector<LaneDrop> expired_;                // Single rows, given to the sink before.
   std::map<DropReason, std::uint64_t> dropped_;  // Events that the log does not know of yet.
+  std::uint64_t set_aside_ = 0;                  // Since the log was told of losses.
   std::function<void()> closed_;
 };
 

@@ -14,9 +14,6 @@
 #include <utility>
 
 #include "gateway/failpoint.h"
-#include "gateway/own_event.h"
-#include "store/row_binding.h"
-#include "store/row_codec.h"
 
 namespace sluice {
 namespace {
@@ -144,7 +141,9 @@ Result<void> Outbox::OpenFile() {
   ledger_ = std::move(*ledger);
   if (Result<void> identity = LoadIdentity(); !identity) return identity;
   if (Result<void> prepared = PrepareFrequent(); !prepared) return prepared;
-  if (Result<void> lanes = LoadLanes(); !lanes) return lanes;
+  Result<std::vector<LaneState>> lanes = LoadLanes(*database_, *ledger_, options_.lanes);
+  if (!lanes) return tl::unexpected<Error>(lanes.error());
+  lanes_ = std::move(*lanes);
   Result<DeadLetters> letters = DeadLetters::Prepare(*database_);
   if (!letters) return tl::unexpected<Error>(letters.error());
   letters_ = std::move(*letters);
@@ -169,7 +168,7 @@ Result<void> Outbox::PrepareFrequent() {
 }
 
 void Outbox::CloseFile() {
-  statements_.clear();
+  tables_.clear();
   letters_.reset();
   gaps_.reset();
   frequent_.reset();
@@ -207,93 +206,16 @@ Result<void> Outbox::LoadIdentity() {
   return write->Run();
 }
 
-Result<LaneId> Outbox::FindOrMakeLane(const LaneName& name) {
-  Result<Statement> find = database_->Prepare("SELECT id FROM lane WHERE sink = ?1 AND class = ?2");
-  if (!find) return tl::unexpected<Error>(find.error());
-  find->BindText(1, name.sink);
-  find->BindText(2, name.lane_class);
-  Result<bool> found = find->Step();
-  if (!found) return tl::unexpected<Error>(found.error());
-  if (*found) return static_cast<LaneId>(find->Int(0));
-  find->Reset();
-
-  Result<std::int64_t> next = database_->QueryInt("SELECT ifnull(max(id), 0) + 1 FROM lane");
-  if (!next) return tl::unexpected<Error>(next.error());
-  const std::string id = std::to_string(*next);
-  if (Result<void> begun = database_->Execute("BEGIN IMMEDIATE"); !begun) return tl::unexpected<Error>(begun.error());
-  Result<Statement> insert = database_->Prepare("INSERT INTO lane VALUES(" + id + ", ?1, ?2)");
-  if (!insert) return tl::unexpected<Error>(insert.error());
-  insert->BindText(1, name.sink);
-  insert->BindText(2, name.lane_class);
-  if (Result<void> run = insert->Run(); !run) return tl::unexpected<Error>(run.error());
-  Result<void> made = database_->Execute("CREATE TABLE lane_" + id +
-                                         "(seq INTEGER PRIMARY KEY, crc INTEGER NOT NULL, destination TEXT NOT NULL, key BLOB,"
-                                         " metadata BLOB NOT NULL, payload BLOB NOT NULL, attempts INTEGER NOT NULL DEFAULT 0); COMMIT");
-  if (!made) return tl::unexpected<Error>(made.error());
-  return static_cast<LaneId>(*next);
-}
-
-Result<void> Outbox::LoadLanes() {
-  lanes_.clear();
-  for (const LaneName& name : options_.lanes) {
-    Result<LaneId> id = FindOrMakeLane(name);
-    if (!id) {
-      database_->Rollback();
-      return tl::unexpected<Error>(id.error());
-    }
-    lanes_.push_back({*id, name.sink, name.lane_class, 0, 0, 0});
+// Statements are prepared when a lane is first used: most lanes of a large configuration are idle.
+template <typename Action>
+auto Outbox::At(LaneId lane, const Action& action) -> decltype(action(std::declval<LaneTable&>())) {
+  auto table = tables_.find(lane);
+  if (table == tables_.end()) {
+    Result<LaneTable> prepared = LaneTable::Prepare(*database_, lane);
+    if (!prepared) return tl::unexpected<Error>(prepared.error());
+    table = tables_.emplace(lane, std::move(*prepared)).first;
   }
-  Result<Statement> all = database_->Prepare("SELECT id, sink, class FROM lane ORDER BY id");
-  if (!all) return tl::unexpected<Error>(all.error());
-  for (;;) {
-    Result<bool> row = all->Step();
-    if (!row) return tl::unexpected<Error>(row.error());
-    if (!*row) break;
-    const auto id = static_cast<LaneId>(all->Int(0));
-    const bool known = std::any_of(lanes_.begin(), lanes_.end(), [&](const LaneState& lane) { return lane.id == id; });
-    if (!known) lanes_.push_back({id, all->Bytes(1), all->Bytes(2), 0, 0, 0});
-  }
-  for (LaneState& lane : lanes_) {
-    if (Result<void> complete = CompleteLane(lane.id); !complete) return complete;
-    lane.last_seq = static_cast<Seq>(ledger_->Get(LaneCounter(lane.id, "last_seq")));
-    lane.pending_events = static_cast<std::uint64_t>(ledger_->Get(LaneCounter(lane.id, "pending")));
-    lane.pending_bytes = static_cast<std::uint64_t>(ledger_->Get(LaneCounter(lane.id, "pending_bytes")));
-  }
-  return {};
-}
-
-// Format 1.0 did not count the attempts that a row had made before it was replayed.
-Result<void> Outbox::CompleteLane(LaneId lane) {
-  const std::string table = "lane_" + std::to_string(lane);
-  Result<std::int64_t> has = database_->QueryInt("SELECT count(*) FROM pragma_table_info('" + table + "') WHERE name = 'attempts'");
-  if (!has) return tl::unexpected<Error>(has.error());
-  return *has > 0 ? Result<void>() : database_->Execute("ALTER TABLE " + table + " ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0");
-}
-
-Result<Outbox::LaneStatements*> Outbox::StatementsOf(LaneId lane) {
-  auto [it, is_new] = statements_.try_emplace(lane);
-  if (!is_new) return &it->second;
-  const std::string table = "lane_" + std::to_string(lane);
-  const std::string columns = "seq, crc, destination, key, metadata, payload";
-  const std::pair<Statement*, std::string> all[] = {
-      {&it->second.append, "INSERT INTO " + table + "(" + columns + ") VALUES(?1, ?2, ?3, ?4, ?5, ?6)"},
-      {&it->second.read, "SELECT " + columns + " FROM " + table + " WHERE seq > ?1 ORDER BY seq"},
-      {&it->second.measure,
-       "SELECT count(*), ifnull(sum(" + std::string(kRowBytes) + "), 0) FROM " + table + " WHERE seq BETWEEN ?1 AND ?2"},
-      {&it->second.settle, "DELETE FROM " + table + " WHERE seq <= ?1"},
-      {&it->second.settle_all, "DELETE FROM " + table},
-      {&it->second.remove, "DELETE FROM " + table + " WHERE seq = ?1"},
-      {&it->second.scan,
-       "SELECT seq, " + std::string(kRowBytes) + ", metadata FROM " + table + " WHERE seq > ?1 AND seq <= ?2 ORDER BY seq"}};
-  for (const auto& [statement, sql] : all) {
-    Result<Statement> prepared = database_->Prepare(sql);
-    if (!prepared) {
-      statements_.erase(it);
-      return tl::unexpected<Error>(prepared.error());
-    }
-    *statement = std::move(*prepared);
-  }
-  return &it->second;
+  return action(table->second);
 }
 
 Result<void> Outbox::Commit(Batch& batch) {
@@ -329,7 +251,7 @@ Result<void> Outbox::SettleAhead(const Batch& batch) {
   if (together <= bound) return {};
   together = 0;
   for (const LaneSettle& settle : batch.settles) {
-    Result<Measured> measured = Measure(settle.lane, 0, settle.through);
+    Result<LaneTable::Measured> measured = At(settle.lane, [&](LaneTable& table) { return table.MeasureThrough(settle.through); });
     if (!measured) return tl::unexpected<Error>(measured.error());
     together += static_cast<Bytes>(measured->bytes);
   }
@@ -350,7 +272,7 @@ Result<void> Outbox::SettleAhead(const Batch& batch) {
 
 Result<void> Outbox::SettleInParts(const LaneSettle& settle) {
   for (Seq part = 0; part < settle.through;) {
-    Result<Seq> end = EndOfPart(settle);
+    Result<Seq> end = At(settle.lane, [&](LaneTable& table) { return table.EndOfPart(settle.through, part_bytes_); });
     if (!end) return tl::unexpected<Error>(end.error());
     part = *end;
     if (Result<void> done = CommitAlone(Only(&Batch::settles, {settle.lane, part})); !done) return done;
@@ -370,41 +292,6 @@ Result<void> Outbox::CommitWithoutRows(Batch& batch) {
   if (IsFull(done) && database_->Checkpoint(false)) done = TryCommit(batch, false);
   if (IsFull(done) && ballast_.Drop() && database_->Checkpoint(false)) done = TryCommit(batch, false);
   return done;
-}
-
-Result<Outbox::Measured> Outbox::Measure(LaneId lane, Seq first, Seq last) {
-  Result<LaneStatements*> found = StatementsOf(lane);
-  if (!found) return tl::unexpected<Error>(found.error());
-  Statement& measure = (*found)->measure;
-  measure.BindInt(1, static_cast<std::int64_t>(first));
-  measure.BindInt(2, static_cast<std::int64_t>(last));
-  Result<bool> stepped = measure.Step();
-  const Measured measured = stepped && *stepped ? Measured{measure.Int(0), measure.Int(1)} : Measured{};
-  measure.Reset();
-  if (!stepped) return tl::unexpected<Error>(stepped.error());
-  return measured;
-}
-
-// The last row of the lane's front that makes a part.
-Result<Seq> Outbox::EndOfPart(const LaneSettle& settle) {
-  Result<LaneStatements*> found = StatementsOf(settle.lane);
-  if (!found) return tl::unexpected<Error>(found.error());
-  Statement& scan = (*found)->scan;
-  scan.BindInt(1, 0);
-  scan.BindInt(2, static_cast<std::int64_t>(settle.through));
-  Seq end = settle.through;
-  for (Bytes bytes = 0; bytes <= part_bytes_;) {
-    Result<bool> row = scan.Step();
-    if (!row || !*row) {
-      scan.Reset();
-      if (!row) return tl::unexpected<Error>(row.error());
-      return settle.through;
-    }
-    end = static_cast<Seq>(scan.Int(0));
-    bytes += static_cast<Bytes>(scan.Int(1));
-  }
-  scan.Reset();
-  return end;
 }
 
 Result<void> Outbox::TryCommit(Batch& batch, bool with_rows) {
@@ -520,7 +407,7 @@ Result<void> Outbox::Apply(Batch& batch, bool with_rows) {
   batch.dropped.clear();
   Bytes room = part_bytes_;
   for (const LaneDrop& drop : batch.drops) {
-    Result<DroppedRows> dropped = Drop(drop, room);
+    Result<DroppedRows> dropped = At(drop.lane, [&](LaneTable& table) { return table.Drop(*ledger_, *gaps_, drop, room); });
     if (!dropped) return tl::unexpected<Error>(dropped.error());
     batch.dropped.push_back(*dropped);
   }
@@ -528,7 +415,8 @@ Result<void> Outbox::Apply(Batch& batch, bool with_rows) {
     if (Result<void> done = letters_->Keep(*database_, *ledger_, letter); !done) return done;
   }
   for (const LaneSettle& settle : batch.settles) {
-    if (Result<void> done = Settle(settle); !done) return done;
+    Result<void> done = At(settle.lane, [&](LaneTable& table) { return table.Settle(*database_, *ledger_, settle.through); });
+    if (!done) return done;
   }
   for (const LaneReplay& replay : batch.replays) {
     if (Result<void> done = letters_->Replay(*database_, *ledger_, replay); !done) return done;
@@ -536,7 +424,8 @@ Result<void> Outbox::Apply(Batch& batch, bool with_rows) {
   // After the settling: most often it has emptied the lane, and the new rows take the pages that it gave back.
   if (with_rows) {
     for (const LaneAppend& append : batch.appends) {
-      if (Result<void> done = Append(append); !done) return done;
+      Result<void> done = At(append.lane, [&](LaneTable& table) { return table.Append(*ledger_, append.rows); });
+      if (!done) return done;
     }
     for (const Gap& told : batch.told_gaps) {
       if (Result<void> done = gaps_->End(*database_, told); !done) return done;
@@ -564,24 +453,6 @@ Result<void> Outbox::BoundLetters(const Batch& batch, bool with_rows) {
   return {};
 }
 
-Result<void> Outbox::Append(const LaneAppend& append) {
-  if (append.rows.empty()) return {};
-  Result<LaneStatements*> statements = StatementsOf(append.lane);
-  if (!statements) return tl::unexpected<Error>(statements.error());
-  Statement& insert = (*statements)->append;
-  std::size_t bytes = 0;
-  for (const Row& row : append.rows) {
-    BindRow(insert, row, buffer_);
-    if (Result<void> run = insert.Run(); !run) return run;
-    bytes += 64 + row.destination.size() + (row.key ? row.key->size() : 0) + buffer_.size() + row.event.payload.size();
-  }
-  ledger_->Add(LaneCounter(append.lane, "in"), static_cast<std::int64_t>(append.rows.size()));
-  ledger_->Add(LaneCounter(append.lane, "pending"), static_cast<std::int64_t>(append.rows.size()));
-  ledger_->Add(LaneCounter(append.lane, "pending_bytes"), static_cast<std::int64_t>(bytes));
-  ledger_->Set(LaneCounter(append.lane, "last_seq"), static_cast<std::int64_t>(append.rows.back().seq));
-  return {};
-}
-
 void Outbox::Count(const Batch& batch) {
   for (const SourceCount& count : batch.sources) {
     const std::string name = "source/" + count.source + "/";
@@ -598,82 +469,6 @@ void Outbox::Count(const Batch& batch) {
       if (amount > 0) ledger_->Add(name + what, static_cast<std::int64_t>(amount));
     }
   }
-}
-
-Result<void> Outbox::Settle(const LaneSettle& settle) {
-  Result<LaneStatements*> found = StatementsOf(settle.lane);
-  if (!found) return tl::unexpected<Error>(found.error());
-  LaneStatements& statements = **found;
-  if (settle.through >= static_cast<Seq>(ledger_->Get(LaneCounter(settle.lane, "last_seq")))) return SettleAll(settle.lane, statements);
-  Result<Measured> measured = Measure(settle.lane, 0, settle.through);
-  if (!measured) return tl::unexpected<Error>(measured.error());
-  statements.settle.BindInt(1, static_cast<std::int64_t>(settle.through));
-  if (Result<void> run = statements.settle.Run(); !run) return run;
-  ledger_->Add(LaneCounter(settle.lane, "pending"), -measured->rows);
-  ledger_->Add(LaneCounter(settle.lane, "pending_bytes"), -measured->bytes);
-  ledger_->Add(LaneCounter(settle.lane, "delivered"), measured->rows);
-  return {};
-}
-
-// Without a condition SQLite gives the pages back as they are. Row by row it would change each page first, and the WAL would take every one
-// of them once more.
-Result<void> Outbox::SettleAll(LaneId lane, LaneStatements& statements) {
-  if (Result<void> run = statements.settle_all.Run(); !run) return run;
-  const std::int64_t rows = database_->Changes();
-  ledger_->Add(LaneCounter(lane, "pending"), -rows);
-  ledger_->Set(LaneCounter(lane, "pending_bytes"), 0);
-  ledger_->Add(LaneCounter(lane, "delivered"), rows);
-  return {};
-}
-
-// `room`: how much all drops of a transaction may come to; less what this one takes.
-Result<DroppedRows> Outbox::Drop(const LaneDrop& drop, Bytes& room) {
-  Result<LaneStatements*> found = StatementsOf(drop.lane);
-  if (!found) return tl::unexpected<Error>(found.error());
-  Result<Doomed> doomed = FindDoomed(drop, **found, drop.IsOpen() ? room : plan_.transaction);
-  if (!doomed) return tl::unexpected<Error>(doomed.error());
-  Statement& remove = (*found)->remove;
-  for (const Gaps::Dropped& row : doomed->rows) {
-    remove.BindInt(1, static_cast<std::int64_t>(row.seq));
-    if (Result<void> run = remove.Run(); !run) return tl::unexpected<Error>(run.error());
-  }
-  if (Result<void> noted = gaps_->Note(drop.lane, drop.reason, doomed->rows); !noted) return tl::unexpected<Error>(noted.error());
-  room -= std::min(room, doomed->bytes);
-  const auto events = static_cast<std::int64_t>(doomed->rows.size());
-  ledger_->Add(LaneCounter(drop.lane, "pending"), -events);
-  ledger_->Add(LaneCounter(drop.lane, "pending_bytes"), -static_cast<std::int64_t>(doomed->bytes));
-  ledger_->Add(LaneCounter(drop.lane, "dropped/") + std::string(NameOf(drop.reason)), events);
-  return DroppedRows{drop.lane, drop.reason, doomed->rows.size(), doomed->footprint};
-}
-
-Result<Outbox::Doomed> Outbox::FindDoomed(const LaneDrop& drop, LaneStatements& statements, Bytes room) {
-  Statement& scan = statements.scan;
-  scan.BindInt(1, static_cast<std::int64_t>(drop.after));
-  scan.BindInt(2, static_cast<std::int64_t>(drop.through));
-  Doomed doomed;
-  const Bytes wanted = drop.reason == DropReason::kQuota ? std::min(drop.bytes, room) : room;
-  for (std::size_t seen = 0; doomed.bytes < wanted && (drop.reason == DropReason::kQuota || seen < kDropRows); ++seen) {
-    Result<bool> stepped = scan.Step();
-    if (!stepped || !*stepped) {
-      scan.Reset();
-      if (!stepped) return tl::unexpected<Error>(stepped.error());
-      return doomed;
-    }
-    Row row;
-    row.seq = static_cast<Seq>(scan.Int(0));
-    // One that cannot be read goes the way of damaged rows when its turn comes; at the quota it goes now.
-    const std::string metadata = scan.Bytes(2);
-    const bool readable = DecodeMetadata(metadata, row);
-    const bool goes =
-        drop.reason == DropReason::kQuota ? row.event.topic != kGapsTopic : readable && row.deadline && *row.deadline < drop.now;
-    if (!goes) continue;
-    // As the forwarder counts: what the metadata holds instead of the metadata. (The row here has nothing else.)
-    doomed.footprint += static_cast<Bytes>(scan.Int(1)) - metadata.size() + Footprint(row) - Footprint(Row{});
-    doomed.rows.push_back({row.seq, row.previous});
-    doomed.bytes += static_cast<Bytes>(scan.Int(1));
-  }
-  scan.Reset();
-  return doomed;
 }
 
 Result<std::vector<Gap>> Outbox::ReadGaps() {
@@ -732,35 +527,7 @@ bool Outbox::GiveBack() {
 
 Result<LaneRead> Outbox::Read(LaneId lane, Seq after, std::size_t max_bytes) {
   if (Result<void> open = EnsureOpen(); !open) return tl::unexpected<Error>(open.error());
-  Result<LaneStatements*> found = StatementsOf(lane);
-  if (!found) return tl::unexpected<Error>(found.error());
-  Statement& select = (*found)->read;
-  select.BindInt(1, static_cast<std::int64_t>(after));
-  LaneRead read;
-  for (std::size_t bytes = 0; bytes < max_bytes;) {
-    Result<bool> stepped = select.Step();
-    if (!stepped || !*stepped) {
-      select.Reset();
-      if (!stepped) return tl::unexpected<Error>(stepped.error());
-      read.end = true;
-      return read;
-    }
-    Row row;
-    row.seq = static_cast<Seq>(select.Int(0));
-    row.destination = select.Bytes(2);
-    if (!select.IsNull(3)) row.key = select.Bytes(3);
-    const std::string metadata = select.Bytes(4);
-    row.event.payload = select.Bytes(5);
-    const std::uint32_t crc = RowChecksum(row.seq, row.destination, row.key ? &*row.key : nullptr, metadata, row.event.payload);
-    bytes += Footprint(row);
-    if (crc != static_cast<std::uint32_t>(select.Int(1)) || !DecodeMetadata(metadata, row)) {
-      read.damaged.push_back(row.seq);
-    } else {
-      read.rows.push_back(std::move(row));
-    }
-  }
-  select.Reset();
-  return read;
+  return At(lane, [&](LaneTable& table) { return table.Read(after, max_bytes); });
 }
 
 Result<LetterPage> Outbox::ReadLetters(const LetterQuery& query) {

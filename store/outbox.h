@@ -15,23 +15,21 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "config/config.h"
 #include "gateway/ports.h"
 #include "store/dead_letters.h"
 #include "store/gaps.h"
+#include "store/lane_list.h"
+#include "store/lane_table.h"
 #include "store/ledger.h"
 #include "store/lock_file.h"
 #include "store/space.h"
 #include "store/sqlite.h"
 
 namespace sluice {
-
-struct LaneName {
-  std::string sink;
-  std::string lane_class;
-};
 
 class Outbox {
  public:
@@ -74,29 +72,6 @@ class Outbox {
   bool was_closed() const { return was_closed_; }
 
  private:
-  struct LaneStatements {
-    Statement append;
-    Statement read;
-    Statement measure;
-    Statement settle;
-    Statement settle_all;
-    Statement remove;
-    Statement scan;
-  };
-
-  /// A stretch of a lane.
-  struct Measured {
-    std::int64_t rows = 0;
-    std::int64_t bytes = 0;  // As in pending_bytes.
-  };
-
-  /// Rows on their way out of a lane by a drop.
-  struct Doomed {
-    std::vector<Gaps::Dropped> rows;
-    Bytes bytes = 0;      // As in pending_bytes.
-    Bytes footprint = 0;  // As the forwarder counts.
-  };
-
   /// Of every transaction, whatever its lanes.
   struct FrequentStatements {
     Statement begin;
@@ -114,10 +89,8 @@ class Outbox {
   Result<void> SetAside();
   Result<void> CheckFormat();
   Result<void> LoadIdentity();
-  Result<void> LoadLanes();
-  Result<LaneId> FindOrMakeLane(const LaneName& name);
-  Result<void> CompleteLane(LaneId lane);
-  Result<LaneStatements*> StatementsOf(LaneId lane);
+  template <typename Action>
+  auto At(LaneId lane, const Action& action) -> decltype(action(std::declval<LaneTable&>()));
 
   Result<void> EnsureOpen();
   Result<void> CheckRoom(const Batch& batch);
@@ -131,16 +104,9 @@ class Outbox {
   Result<void> CommitInParts(Batch& batch);
   Result<void> CommitAlone(Batch batch);
   Result<void> CommitWithoutRows(Batch& batch);
-  Result<Measured> Measure(LaneId lane, Seq first, Seq last);
-  Result<Seq> EndOfPart(const LaneSettle& settle);
   Result<void> Apply(Batch& batch, bool with_rows);
-  Result<DroppedRows> Drop(const LaneDrop& drop, Bytes& room);
-  Result<Doomed> FindDoomed(const LaneDrop& drop, LaneStatements& statements, Bytes room);
   void KeepClock(const ClockKept& clock);
-  Result<void> Append(const LaneAppend& append);
   Result<void> BoundLetters(const Batch& batch, bool with_rows);
-  Result<void> Settle(const LaneSettle& settle);
-  Result<void> SettleAll(LaneId lane, LaneStatements& statements);
   void Count(const Batch& batch);
   Result<void> TryCommit(Batch& batch, bool with_rows);
   Result<void> Transact(bool has_rows, const std::function<Result<void>()>& apply);
@@ -157,7 +123,7 @@ class Outbox {
   std::optional<Ledger> ledger_;
   std::optional<DeadLetters> letters_;
   std::optional<Gaps> gaps_;
-  std::map<LaneId, LaneStatements> statements_;
+  std::map<LaneId, LaneTable> tables_;
   std::optional<FrequentStatements> frequent_;
   std::string id_;
   std::vector<LaneState> lanes_;
@@ -171,7 +137,6 @@ class Outbox {
   };
   std::optional<InDoubt> in_doubt_;
   bool rows_are_there_ = false;  // The rows of the next batch that has any were in a commit that turned out to be there; until it is done.
-  std::string buffer_;           // Metadata, reused from row to row.
 };
 
 }  // namespace sluice

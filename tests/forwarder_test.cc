@@ -243,6 +243,7 @@ TEST_CASE_FIXTURE(WholeBatches, "forwarder: a lane full of poison is set aside w
   Run();
   CheckOutcome(500);
   CHECK(sink.sent.size() <= 4 * 500);
+  CHECK(recovered == 0);  // It was never away.
 }
 
 TEST_CASE_FIXTURE(WholeBatches,
