@@ -27,7 +27,8 @@ std::string Join(const std::vector<std::string>& words) {
 
 /// What can be changed by the operator's `rdkafka` properties.
 Settings Defaults() {
-  return {{"partitioner", "murmur2_random"},
+  return {{"linger.ms", "20"},
+          {"partitioner", "murmur2_random"},
           {"compression.type", "zstd"},
           {"compression.level", "1"},
           {"socket.keepalive.enable", "true"},

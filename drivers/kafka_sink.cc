@@ -29,17 +29,10 @@ rd_kafka_headers_t* MakeHeaders(const CloudEvent& event, const Row& row) {
   return headers;
 }
 
-// Telemetry gathers longer than alerts: a request costs about the same whatever it carries.
-KafkaSinkConfig WithLinger(KafkaSinkConfig config, const std::string& lane_class) {
-  config.rdkafka.emplace("linger.ms", lane_class == kUrgentClass ? "20" : "50");
-  return config;
-}
-
 }  // namespace
 
-Result<std::unique_ptr<Sink>> KafkaSink::Create(const std::string& name, const std::string& lane_class, const KafkaSinkConfig& configured,
-                                                const Identity& identity, Loop& loop) {
-  const KafkaSinkConfig config = WithLinger(configured, lane_class);
+Result<std::unique_ptr<Sink>> KafkaSink::Create(const std::string& name, const KafkaSinkConfig& config, const Identity& identity,
+                                                Loop& loop) {
   Result<std::unique_ptr<KafkaProducer>> producer = KafkaProducer::Create(name, config);
   if (!producer) return tl::unexpected<Error>(producer.error());
   return std::unique_ptr<Sink>(new KafkaSink(name, config, identity, loop, std::move(*producer)));

@@ -33,8 +33,7 @@ namespace sluice {
 class KafkaSink : public Sink {
  public:
   /// `name`: for the log. kInvalid: librdkafka does not accept the configuration.
-  static Result<std::unique_ptr<Sink>> Create(const std::string& name, const std::string& lane_class, const KafkaSinkConfig& configured,
-                                              const Identity& identity, Loop& loop);
+  static Result<std::unique_ptr<Sink>> Create(const std::string& name, const KafkaSinkConfig& config, const Identity& identity, Loop& loop);
 
   void Open(SinkListener& listener) override;
   void Send(const Row& row) override;

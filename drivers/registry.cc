@@ -12,7 +12,7 @@ namespace sluice {
 Result<std::unique_ptr<Sink>> MakeSink(const SinkConfig& config, const std::string& lane_class, const SinkParts& parts) {
   switch (config.type) {
     case SinkType::kKafka:
-      return KafkaSink::Create(config.name, lane_class, config.kafka, parts.identity, parts.loop);
+      return KafkaSink::Create(config.name, config.kafka, parts.identity, parts.loop);
     case SinkType::kFile:
       return std::make_unique<FileSink>(config.file, parts.identity, parts.loop);
     case SinkType::kKinesis:

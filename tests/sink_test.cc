@@ -33,7 +33,7 @@ struct KafkaOutside {
     KafkaSinkConfig config;
     config.brokers = {kafka.bootstrap()};
     config.rdkafka = {{"linger.ms", "5"}, {"reconnect.backoff.ms", "10"}, {"reconnect.backoff.max.ms", "50"}};
-    return std::move(*KafkaSink::Create("cloud", "normal", config, kIdentity, on));
+    return std::move(*KafkaSink::Create("cloud", config, kIdentity, on));
   }
   void SetAway(bool away) { kafka.SetDown(away); }
 
