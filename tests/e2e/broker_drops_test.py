@@ -93,7 +93,7 @@ class NotTold(unittest.TestCase):
         log = sluice.process.Log()
         self.assertEqual(log.count("msg=connected"), connections)
         self.assertNotIn("level=error", log)
-        self.assertEqual(log.count("level=warning"), connections - 1)
+        self.assertEqual(log.count("level=warning part=mqtt"), connections - 1)
         self.assertEqual(sluice.Stop(), 0)
 
     def test_a_broker_whose_acl_denies_it_costs_nothing(self):

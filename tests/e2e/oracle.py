@@ -1,5 +1,6 @@
 """The oracle: a numbered fleet of sensors, readers of what arrives, and the account between them."""
 
+import contextlib
 import json
 import os
 import select
@@ -284,7 +285,8 @@ class Tap(Listener):
         """The present connection breaks."""
         with self.lock:
             for s in self.sockets:
-                s.shutdown(socket.SHUT_RDWR)
+                with contextlib.suppress(OSError):  # The relay may have closed it: the first of the two ends the connection.
+                    s.shutdown(socket.SHUT_RDWR)
 
     def Relay(self, client, broker):
         in_flight, down, up = {}, PacketReader(), PacketReader()
