@@ -10,6 +10,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <type_traits>
 #include <utility>
 
@@ -356,11 +357,12 @@ Result<void> Outbox::CheckRoom(const Batch& batch) {
     for (const Row& row : append.rows) bytes += Footprint(row);
   }
   for (const Misfit& misfit : batch.misfits) bytes += Footprint(misfit.row);
-  for (;;) {
+  for (std::int64_t before = std::numeric_limits<std::int64_t>::max();;) {
     Result<std::int64_t> pages = frequent_->page_count.QueryInt();
     Result<std::int64_t> free_pages = frequent_->free_pages.QueryInt();
     if (!pages) return tl::unexpected<Error>(pages.error());
     if (!free_pages) return tl::unexpected<Error>(free_pages.error());
+    const bool shrinks = std::exchange(before, *free_pages) > *free_pages;
     const Bytes used = static_cast<Bytes>(*pages - *free_pages) * kPageSize;
     if (used + bytes > (batch.reserved ? plan_.reserved : plan_.intake))
       return Fail(ErrorCode::kFull, "the outbox has reached outbox.max_bytes");
@@ -370,7 +372,7 @@ Result<void> Outbox::CheckRoom(const Batch& batch) {
     if (database_->Checkpoint(false) && (FitsDisk(bytes, spare < 0) || (ballast_.Drop() && FitsDisk(bytes, spare < 0)))) return {};
     if (spare < 0) return Fail(ErrorCode::kFull, "the file system has less than outbox.min_free_bytes left");
     // The database has free pages: no use in giving up rows for more of them. Those that it does not need become room of the WAL.
-    if (!Shrink(spare)) return Fail(ErrorCode::kUnavailable, "the file system is full");
+    if (!shrinks || !Shrink(spare)) return Fail(ErrorCode::kUnavailable, "the file system is full");
   }
 }
 
