@@ -10,6 +10,7 @@
 #include "config/mqtt_targets.h"
 #include "config/quantities.h"
 #include "config/review.h"
+#include "gateway/condition_syntax.h"
 #include "gateway/control_address.h"
 #include "gateway/router.h"
 #include "gateway/topic.h"
@@ -86,6 +87,10 @@ void TellMqttTargets(ObjectReader& reader, const char* key, const std::vector<Ta
   }
 }
 
+bool WhenIsWrong(const RouteConfig& route) {
+  return !route.when.empty() && !ParseCondition(route.when);
+}
+
 void CheckRoute(ObjectReader& route, const Config& config, const RouteConfig& result) {
   if (!CheckTargets(route, "to", config, result)) return;
   const auto has_name = [&](const ClassConfig& c) { return c.name == result.lane_class; };
@@ -97,7 +102,7 @@ void CheckRoute(ObjectReader& route, const Config& config, const RouteConfig& re
   Config one = config;
   one.routes = {result};
   Result<Router> router = Router::Create(one);
-  if (!router) return route.Complain("match", router.error().message);
+  if (!router) return route.Complain(WhenIsWrong(result) ? "when" : "match", router.error().message);
   TellMqttTargets(route, "to", CheckMqttTargets(config, result.match, result.to));
 }
 
@@ -115,6 +120,7 @@ void ReadRoute(const JsonNode& node, const std::string& pointer, Config& config,
   route.String("class", result.lane_class);
   ReadTtl(route, result.ttl);
   route.Bool("continue", result.continue_after);
+  route.String("when", result.when);
   ReadTargetDefaults(route, result);
   ReadTargets(route, "to", config, result.to);
   const bool again = std::any_of(config.routes.begin(), config.routes.end(), [&](const RouteConfig& r) { return r.name == result.name; });

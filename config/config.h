@@ -218,6 +218,7 @@ struct RouteConfig {
   std::string lane_class = "";  ///< JSON: "class". Empty: kDefaultClass, or the last class if there is none of that name.
   std::optional<Duration> ttl = std::nullopt;
   bool continue_after = false;                      ///< JSON: "continue".
+  std::string when = "";                            ///< A condition (gateway/condition_syntax.h); empty: none.
   std::map<std::string, std::string> headers = {};  ///< Templates by name, for the targets that have headers.
   Envelope envelope = Envelope::kCloudEvents;       ///< For the targets that have a choice.
 };

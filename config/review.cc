@@ -25,7 +25,7 @@ std::vector<TopicFilter> Parsed(const std::vector<std::string>& texts) {
 }
 
 bool TakesAll(const RouteConfig& route, const TopicFilter& filter) {
-  if (!route.except.empty()) return false;
+  if (!route.except.empty() || !route.when.empty()) return false;
   const std::vector<TopicFilter> match = Parsed(route.match);
   return std::any_of(match.begin(), match.end(), [&](const TopicFilter& mine) { return mine.Covers(filter); });
 }
@@ -102,7 +102,7 @@ std::string FindGivingUp(const Config& config, const Router& router) {
 
 void ReviewGaps(ObjectReader& root, const Config& config) {
   const Result<Router> router = Router::Create(config);
-  if (!router || !router->MatchingRoutes(std::string(kGapsTopic)).empty()) return;
+  if (!router || !router->MatchingRoutes(std::string(kGapsTopic), nullptr).empty()) return;
   const std::string giving_up = FindGivingUp(config, *router);
   if (giving_up.empty()) return;
   root.Warn("routes", "events of " + giving_up + " may be given up, and consumers would not be told which: no route takes " +

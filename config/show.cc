@@ -180,6 +180,7 @@ Json ShowRoute(const Config& config, const RouteConfig& route) {
   json["to"] = ShowTargets(config, route.to);
   SetIfGiven(json, "class", route.lane_class);
   if (route.ttl) json["ttl"] = FormatDuration(*route.ttl);
+  if (!route.when.empty()) json["when"] = route.when;
   json["continue"] = route.continue_after;
   return json;
 }

@@ -73,7 +73,7 @@ Result<std::string> Explain(const Config& config, const std::string& topic, cons
   event.payload = payload.value_or("");
   std::vector<Routed> routed;
   router->Route(event, source, routed);
-  for (const std::string& route : router->MatchingRoutes(topic)) text += Line("route", route);
+  for (const std::string& route : router->MatchingRoutes(topic, payload ? &*payload : nullptr)) text += Line("route", route);
   const std::vector<std::string> fields = router->FieldsFor(topic);
   if (!fields.empty() && !payload) text += Line("payload", "name a file with one: its fields are needed: " + ExplainFields(fields));
   for (const Routed& one : routed) {

@@ -3,7 +3,9 @@
 #include <simdjson.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstddef>
+#include <system_error>
 
 namespace sluice {
 namespace {
@@ -48,6 +50,24 @@ bool AppendScalar(json::value& value, std::string& out) {
   if (token != "true" && token != "false" && token != "null" && !IsNumber(token)) return false;
   out += token;
   return true;
+}
+
+// A number is read from its text as it stands: the parser's own reading refuses what is too large.
+bool ReadScalar(json::value& found, FieldValue& value) {
+  if (!AppendScalar(found, value.text)) return false;
+  json::json_type type;
+  if (found.type().get(type) != simdjson::SUCCESS) return false;
+  using Kind = FieldValue::Kind;
+  if (type == json::json_type::string) {
+    value.kind = Kind::kText;
+  } else if (type == json::json_type::boolean) {
+    value.kind = Kind::kNumber;
+    value.number = value.text == "true" ? 1 : 0;
+  } else if (type == json::json_type::number) {
+    const char* end = value.text.data() + value.text.size();
+    if (std::from_chars(value.text.data(), end, value.number).ec == std::errc()) value.kind = Kind::kNumber;
+  }
+  return value.kind != Kind::kNone;
 }
 
 }  // namespace
@@ -99,11 +119,23 @@ void PayloadFields::Use(std::string_view payload) {
 }
 
 bool PayloadFields::Append(const FieldPath& path, std::string& out) {
+  return Visit(path, [&](json::value& value) { return AppendScalar(value, out); });
+}
+
+void PayloadFields::Read(const FieldPath& path, FieldValue& value) {
+  value.kind = FieldValue::Kind::kNone;
+  value.text.clear();
+  Visit(path, [&](json::value& found) { return ReadScalar(found, value); });
+}
+
+// `take` says whether it could use the value.
+template <typename Take>
+bool PayloadFields::Visit(const FieldPath& path, const Take& take) {
   if (!parser_->is_parsed) parser_->Parse();
   if (!parser_->is_json) return false;
   json::value value;
   const simdjson::error_code error = parser_->Find(path, value);
-  if (error == simdjson::SUCCESS) return AppendScalar(value, out);
+  if (error == simdjson::SUCCESS) return take(value);
   // After any other error the document cannot be rewound.
   if (error != simdjson::NO_SUCH_FIELD && error != simdjson::INCORRECT_TYPE) parser_->is_json = false;
   return false;

@@ -1,4 +1,4 @@
-// Fields of a JSON payload as text, for templates.
+// Fields of a JSON payload: as text for templates, as values for conditions.
 //
 //   a number               as it stands in the payload
 //   a string               unescaped; a NUL, which few destinations can have, becomes `_`
@@ -16,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include "gateway/field_value.h"
 #include "gateway/result.h"
 
 namespace sluice {
@@ -38,9 +39,14 @@ class PayloadFields {
   void Use(std::string_view payload);
   /// Appends the text of a field to `out`. False: it has none, and `out` is as before.
   bool Append(const FieldPath& path, std::string& out);
+  /// The value of a field; kNone if it has none.
+  void Read(const FieldPath& path, FieldValue& value);
 
  private:
   struct Parser;
+  template <typename Take>
+  bool Visit(const FieldPath& path, const Take& take);
+
   const std::unique_ptr<Parser> parser_;
 };
 

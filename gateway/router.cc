@@ -15,7 +15,16 @@ Result<std::size_t> ClassOf(const Config& config, const RouteConfig& route) {
   return Fail(ErrorCode::kInvalid, "there is no class `" + name + "`");
 }
 
+// Each once.
+void AddNames(const std::vector<FieldPath>* paths, std::vector<std::string>& names) {
+  if (paths == nullptr) return;
+  for (const FieldPath& path : *paths) {
+    if (std::find(names.begin(), names.end(), path.text) == names.end()) names.push_back(path.text);
+  }
+}
+
 }  // namespace
+
 Result<Router> Router::Create(const Config& config) {
   Router router;
   const auto urgent =
@@ -24,7 +33,7 @@ Result<Router> Router::Create(const Config& config) {
   for (const RouteConfig& route : config.routes) {
     const std::size_t first = router.entries_.size();
     for (const std::string& filter : route.match) {
-      Result<Entry> entry = MakeEntry(config, route, filter);
+      Result<Entry> entry = router.MakeEntry(config, route, filter);
       if (!entry) return Fail(ErrorCode::kInvalid, "route `" + route.name + "`: " + entry.error().message);
       router.entries_.push_back(std::move(*entry));
     }
@@ -32,11 +41,11 @@ Result<Router> Router::Create(const Config& config) {
       router.entries_[i].next = route.continue_after ? router.entries_.size() : SIZE_MAX;
   }
   if (!config.unrouted.empty()) {
-    Result<Entry> entry = MakeEntry(config, {.name = "unrouted", .match = {}, .except = {}, .key = "", .to = config.unrouted}, "#");
+    Result<Entry> entry = router.MakeEntry(config, {.name = "unrouted", .match = {}, .except = {}, .key = "", .to = config.unrouted}, "#");
     if (!entry) return tl::unexpected<Error>(entry.error());
     router.unrouted_ = std::move(*entry);
   }
-  const auto has_fields = [](const Entry& entry) { return !entry.fields.empty(); };
+  const auto has_fields = [](const Entry& entry) { return !entry.fields.empty() || entry.when; };
   const bool any = std::any_of(router.entries_.begin(), router.entries_.end(), has_fields);
   if (any || (router.unrouted_ && has_fields(*router.unrouted_))) router.payload_ = std::make_unique<PayloadFields>();
   router.NumberLanes();
@@ -82,8 +91,22 @@ Result<Router::Entry> Router::MakeEntry(const Config& config, const RouteConfig&
     if (!templates) return tl::unexpected<Error>(templates.error());
     targets.push_back(std::move(*templates));
   }
+  Result<std::unique_ptr<EventCondition>> when = MakeCondition(route, *parsed);
+  if (!when) return tl::unexpected<Error>(when.error());
   const std::optional<Duration> ttl = route.ttl ? route.ttl : config.classes[*lane_class].ttl;
-  return Entry{*parsed, std::move(*except), route.name, *lane_class, ttl, names.fields(), std::move(targets), {}, 0};
+  return Entry{*parsed, std::move(*except), route.name, *lane_class, ttl, names.fields(), std::move(*when), std::move(targets), {}, 0};
+}
+
+Result<std::unique_ptr<EventCondition>> Router::MakeCondition(const RouteConfig& route, const TopicFilter& filter) {
+  if (route.when.empty()) return std::unique_ptr<EventCondition>();
+  if (!conditions_) {
+    Result<ConditionEngine> engine = ConditionEngine::Open();
+    if (!engine) return tl::unexpected<Error>(engine.error());
+    conditions_.emplace(std::move(*engine));
+  }
+  Result<EventCondition> condition = EventCondition::Create(*conditions_, route.when, filter);
+  if (!condition) return tl::unexpected<Error>(condition.error());
+  return std::make_unique<EventCondition>(std::move(*condition));
 }
 
 Result<std::vector<TopicFilter>> Router::ParseExceptions(const RouteConfig& route) {
@@ -102,7 +125,7 @@ void Router::Route(const Event& event, const std::string& source, std::vector<Ro
   Captures captures;
   for (std::size_t i = 0; i < entries_.size();) {
     const Entry& entry = entries_[i];
-    if (!Takes(entry, event.topic, captures)) {
+    if (!Takes(entry, event.topic, captures) || (entry.when && !entry.when->IsTrue(captures, *payload_))) {
       ++i;
       continue;
     }
@@ -112,30 +135,33 @@ void Router::Route(const Event& event, const std::string& source, std::vector<Ro
   if (routed.empty() && unrouted_) Append(*unrouted_, event, source, captures, routed);
 }
 
-std::vector<const Router::Entry*> Router::EntriesFor(const std::string& topic) const {
+std::vector<const Router::Entry*> Router::EntriesFor(const std::string& topic, const std::string* payload) const {
+  if (payload != nullptr && payload_) payload_->Use(*payload);
   std::vector<const Entry*> entries;
   Captures captures;
   for (std::size_t i = 0; i < entries_.size();) {
-    const bool takes = Takes(entries_[i], topic, captures);
-    if (takes) entries.push_back(&entries_[i]);
-    i = takes ? entries_[i].next : i + 1;
+    const Entry& entry = entries_[i];
+    const bool decided = !entry.when || payload != nullptr;
+    const bool takes = Takes(entry, topic, captures) && (!entry.when || !decided || entry.when->IsTrue(captures, *payload_));
+    if (takes) entries.push_back(&entry);
+    i = takes && decided ? entry.next : i + 1;
   }
   if (entries.empty() && unrouted_) entries.push_back(&*unrouted_);
   return entries;
 }
 
-std::vector<std::string> Router::MatchingRoutes(const std::string& topic) const {
+std::vector<std::string> Router::MatchingRoutes(const std::string& topic, const std::string* payload) const {
   std::vector<std::string> names;
-  for (const Entry* entry : EntriesFor(topic)) names.push_back(entry->route);
+  for (const Entry* entry : EntriesFor(topic, payload)) {
+    names.push_back(entry->route + (entry->when ? ", when " + entry->when->text() : ""));
+  }
   return names;
 }
 
 std::vector<std::string> Router::FieldsFor(const std::string& topic) const {
   std::vector<std::string> fields;
-  for (const Entry* entry : EntriesFor(topic)) {
-    for (const FieldPath& field : entry->fields) {
-      if (std::find(fields.begin(), fields.end(), field.text) == fields.end()) fields.push_back(field.text);
-    }
+  for (const Entry* entry : EntriesFor(topic, nullptr)) {
+    for (const auto* of : {&entry->fields, entry->when ? &entry->when->fields() : nullptr}) AddNames(of, fields);
   }
   return fields;
 }

@@ -259,6 +259,7 @@ TEST_CASE("config: what would break the promise is refused, with the reason") {
         {"/unrouted", "clout", "there is no sink `clout`"},
         {"/unrouted", {{"cloud", Json::object()}}, "needs a topic"},
         {"/routes/0/class", "alrt", "Did you mean `alert`?"},
+        {"/routes/0/when", "temp > ", "a value is missing, at character 8"},
         {"/routes/0/ttl", "0s", "duration"},
         {"/classes", {{{"name", "a"}, {"share", "60%"}}, {{"name", "b"}, {"share", "60%"}}}, "more than there is"},
         {"/classes", {{{"name", "a"}}, {{"name", "a"}}}, "another class"},

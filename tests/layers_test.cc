@@ -45,11 +45,12 @@ std::string Stem(const std::string& path) {
 }
 
 const std::set<std::string> kBase = {"gateway/event", "gateway/result", "gateway/ports", "config/config"};
-const std::set<std::string> kPure = {"gateway/topic",       "gateway/template",         "gateway/router",      "gateway/backoff",
-                                     "gateway/settlement",  "gateway/explain",          "gateway/lane_buffer", "gateway/cloud_event",
-                                     "gateway/sink_rules",  "gateway/target_templates", "gateway/event_names", "gateway/payload_fields",
-                                     "gateway/endpoint",    "gateway/host_port",        "gateway/bisection",   "gateway/upload_share",
-                                     "gateway/running_time"};
+const std::set<std::string> kPure = {
+    "gateway/topic",          "gateway/template",        "gateway/router",      "gateway/backoff",          "gateway/settlement",
+    "gateway/explain",        "gateway/lane_buffer",     "gateway/cloud_event", "gateway/sink_rules",       "gateway/target_templates",
+    "gateway/event_names",    "gateway/payload_fields",  "gateway/endpoint",    "gateway/host_port",        "gateway/bisection",
+    "gateway/upload_share",   "gateway/running_time",    "gateway/condition",   "gateway/condition_syntax", "gateway/condition_tokens",
+    "gateway/condition_tree", "gateway/event_condition", "gateway/field_value"};
 
 TEST_CASE("layers: the base includes nothing but itself and the standard library") {
   for (const Source& source : AllSources()) {
@@ -68,6 +69,7 @@ TEST_CASE("layers: the pure files include the base and each other, no loop, log 
     }
     for (const std::string& name : source.foreign) {
       if (name == "simdjson.h" && source.path == "gateway/payload_fields.cc") continue;
+      if (name == "sqlite3.h" && source.path == "gateway/condition.cc") continue;
       CHECK_MESSAGE(name.find_first_of("/.") == std::string::npos, source.path, " includes ", name);
     }
   }
@@ -140,7 +142,7 @@ TEST_CASE("layers: client libraries appear in one driver's files, and Paho in on
       if (StartsWith(name, "curl/")) {
         CHECK_MESSAGE((StartsWith(source.path, "drivers/http_") && source.path.ends_with(".cc")), source.path);
       }
-      if (name == "sqlite3.h") CHECK_MESSAGE(source.path == "store/sqlite.cc", source.path);
+      if (name == "sqlite3.h") CHECK_MESSAGE((source.path == "store/sqlite.cc" || source.path == "gateway/condition.cc"), source.path);
     }
   }
 }

@@ -157,6 +157,39 @@ TEST_CASE("router: what an exception matches is not for its route, and goes on t
   CHECK(!Router::Create(MakeConfig({route})));
 }
 
+TEST_CASE("router: an event for which a condition is not true, or not known, goes on to later routes") {
+  RouteConfig hot{.name = "hot", .match = {"plant/{site}/#"}, .except = {}, .key = "", .to = {{"copy", "x"}}};
+  hot.when = "temp > 80 AND site = 'graz'";
+  const Config config = MakeConfig({hot, {.name = "rest", .match = {"#"}, .except = {}, .key = "", .to = {{"copy", "y"}}}});
+  const auto where = [&](const std::string& topic, const std::string& payload) { return Route(config, topic, payload)[0].destination; };
+  CHECK(where("plant/graz/1", R"({"temp": 81})") == "x");
+  for (const char* payload : {R"({"temp": 80})", R"({"temp": "ERR"})", R"({"temp": null})", "{}", "no json", ""}) {
+    CAPTURE(payload);
+    CHECK(where("plant/graz/1", payload) == "y");
+  }
+  CHECK(where("plant/linz/1", R"({"temp": 81})") == "y");
+}
+
+TEST_CASE("router: an event that a route with a condition takes is not for later ones, unless it says so") {
+  RouteConfig hot{.name = "hot", .match = {"#"}, .except = {}, .key = "", .to = {{"cloud", "x"}}};
+  hot.when = "temp > 80";
+  const RouteConfig rest{.name = "rest", .match = {"#"}, .except = {}, .key = "", .to = {{"copy", "y"}}};
+  CHECK(Route(MakeConfig({hot, rest}), "a", R"({"temp": 81})").size() == 1);
+  hot.continue_after = true;
+  CHECK(Route(MakeConfig({hot, rest}), "a", R"({"temp": 81})").size() == 2);
+}
+
+TEST_CASE("explain: shows conditions, and with a payload only the routes whose conditions are true") {
+  RouteConfig hot{.name = "hot", .match = {"#"}, .except = {}, .key = "", .to = {{"copy", "x"}}};
+  hot.when = "meta.temp > 80";
+  const Config config = MakeConfig({hot, {.name = "rest", .match = {"#"}, .except = {}, .key = "", .to = {{"copy", "y"}}}});
+  const std::string unknown = *Explain(config, "a", {});
+  CHECK(unknown.find("route   hot, when meta.temp > 80\nroute   rest\n") != std::string::npos);
+  CHECK(unknown.find("its fields are needed: meta.temp") != std::string::npos);
+  CHECK(Explain(config, "a", R"({"meta": {"temp": 81}})")->find("rest") == std::string::npos);
+  CHECK(Explain(config, "a", R"({"meta": {"temp": 79}})")->find("hot") == std::string::npos);
+}
+
 TEST_CASE("router: what no route matches goes where `unrouted` says, and only that") {
   Config config =
       MakeConfig({RouteConfig{.name = "r", .match = {"a/#"}, .except = {}, .key = "", .to = {{"copy", "x"}}, .continue_after = true}});

@@ -71,6 +71,20 @@ class Routes(unittest.TestCase):
             self.assertGreaterEqual(ledger["lane/1/dead_lettered"], 2)
             self.assertEqual([ledger.get("lane/2/" + name, 0) for name in ("in", "delivered", "pending", "dead_lettered")], [received, received, 0, 0])
 
+    def test_a_condition_divides_events_by_their_payload_and_what_it_cannot_judge_goes_on_to_the_next_route(self):
+        with Rig() as rig:
+            mosquitto = Mosquitto(rig)
+            hot, rest = (os.path.join(rig.directory, name) for name in ("hot.jsonl", "rest.jsonl"))
+            routes = [{"name": "hot", "match": "plant/{site}", "when": "temp > 80 AND site <> 'test'", "class": "alert", "to": "hot"},
+                      {"name": "rest", "match": "plant/#", "to": "rest"}]
+            sluice = Sluice(rig, mosquitto.port, {"hot": {"type": "file", "path": hot}, "rest": {"type": "file", "path": rest}}, routes=routes)
+            sluice.Start()
+            for number, (site, temp) in enumerate([("graz", 81), ("graz", 80), ("graz", "ERR"), ("graz", "95"), ("graz", None), ("test", 99)]):
+                PublishOne(mosquitto.port, "plant/" + site, json.dumps({"n": number, "temp": temp}).encode())
+            Until(lambda: FileReader(hot).Numbers() == {0, 3}, 30, "what is hot is there")
+            Until(lambda: FileReader(rest).Numbers() == {1, 2, 4, 5}, 30, "the rest is in the other file")
+            self.assertEqual(sluice.Stop(), 0)
+
     def test_a_broker_retains_a_bare_message_under_the_topic_that_the_payload_names(self):
         with Rig() as rig:
             mosquitto, second = Mosquitto(rig), Mosquitto(rig, "second")

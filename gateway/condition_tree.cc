@@ -1,0 +1,314 @@
+#include "gateway/condition_tree.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "gateway/condition_tokens.h"
+
+namespace sluice {
+namespace {
+
+using Kind = ConditionToken::Kind;
+
+constexpr int kMaxDepth = 60;
+
+constexpr auto kMany = ConditionFunction::kMany;
+constexpr auto kN = ConditionSyntax::Type::kNumber;
+constexpr auto kT = ConditionSyntax::Type::kText;
+constexpr auto kA = ConditionSyntax::Type::kAny;
+constexpr std::array<ConditionFunction, 20> kFunctions = {
+    {{"abs", 1, 1, {kN, kN, kN}, kN},     {"round", 1, 2, {kN, kN, kN}, kN},   {"sign", 1, 1, {kN, kN, kN}, kN},
+     {"floor", 1, 1, {kN, kN, kN}, kN},   {"ceil", 1, 1, {kN, kN, kN}, kN},    {"sqrt", 1, 1, {kN, kN, kN}, kN},
+     {"pow", 2, 2, {kN, kN, kN}, kN},     {"exp", 1, 1, {kN, kN, kN}, kN},     {"ln", 1, 1, {kN, kN, kN}, kN},
+     {"min", 2, kMany, {kN, kN, kN}, kN}, {"max", 2, kMany, {kN, kN, kN}, kN}, {"coalesce", 2, kMany, {kA, kA, kA}, kA},
+     {"ifnull", 2, 2, {kA, kA, kA}, kA},  {"nullif", 2, 2, {kA, kA, kA}, kA},  {"lower", 1, 1, {kT, kT, kT}, kT},
+     {"upper", 1, 1, {kT, kT, kT}, kT},   {"trim", 1, 2, {kT, kT, kT}, kT},    {"length", 1, 1, {kT, kT, kT}, kN},
+     {"substr", 2, 3, {kT, kN, kN}, kT},  {"instr", 2, 2, {kT, kT, kT}, kN}}};
+
+std::string Lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  return text;
+}
+
+/// Recursive descent, by SQLite's table of precedence (https://www.sqlite.org/lang_expr.html). The first mistake ends it.
+class Parser {
+ public:
+  Parser(const std::string& text, std::vector<ConditionToken> tokens) : text_(text), tokens_(std::move(tokens)) {}
+
+  Result<ConditionNode> Run() {
+    ConditionNode node = Or();
+    if (!mistake_ && Here().kind != Kind::kEnd) Mistake(Here().at, IsSign(")") ? "there is no ( for this )" : "an operator is missing");
+    if (mistake_) return tl::unexpected<Error>(*mistake_);
+    return node;
+  }
+
+ private:
+  using What = ConditionNode::What;
+
+  const ConditionToken& Here() const { return tokens_[place_]; }
+  bool IsSign(std::string_view sign) const { return Here().kind == Kind::kSign && Here().text == sign; }
+  bool IsWord(std::string_view word, std::size_t ahead = 0) const {
+    const std::size_t at = std::min(place_ + ahead, tokens_.size() - 1);
+    return tokens_[at].kind == Kind::kWord && tokens_[at].text == word;
+  }
+  bool TakeSign(std::string_view sign) { return IsSign(sign) && (++place_, true); }
+  bool TakeWord(std::string_view word) { return IsWord(word) && (++place_, true); }
+
+  ConditionNode Mistake(std::size_t at, const std::string& what) {
+    if (!mistake_) mistake_ = ConditionError(text_, at, what);
+    place_ = tokens_.size() - 1;  // Nothing more is found behind the end.
+    return {What::kNull, "", at, {}};
+  }
+  void ExpectSign(std::string_view sign, const std::string& what) {
+    if (!TakeSign(sign)) Mistake(Here().at, what);
+  }
+  void ExpectWord(std::string_view word, const std::string& what) {
+    if (!TakeWord(word)) Mistake(Here().at, what);
+  }
+  static ConditionNode Make(What what, std::string text, std::size_t at, ConditionNode left, ConditionNode right) {
+    ConditionNode node{what, std::move(text), at, {}};
+    node.parts.push_back(std::move(left));
+    node.parts.push_back(std::move(right));
+    return node;
+  }
+
+  ConditionNode Or() {
+    ConditionNode left = And();
+    while (IsWord("OR")) {
+      const std::size_t at = tokens_[place_++].at;
+      left = Make(What::kLogic, "OR", at, std::move(left), And());
+    }
+    return left;
+  }
+
+  ConditionNode And() {
+    ConditionNode left = Not();
+    while (IsWord("AND")) {
+      const std::size_t at = tokens_[place_++].at;
+      left = Make(What::kLogic, "AND", at, std::move(left), Not());
+    }
+    return left;
+  }
+
+  ConditionNode Not() {
+    const std::size_t at = Here().at;
+    if (!TakeWord("NOT")) return Equality();
+    if (++depth_ > kMaxDepth) return Mistake(at, "this is nested too deeply");
+    ConditionNode node{What::kLogic, "NOT", at, {}};
+    node.parts.push_back(Not());
+    --depth_;
+    return node;
+  }
+
+  ConditionNode Equality() {
+    ConditionNode left = Order();
+    for (;;) {
+      const std::size_t at = Here().at;
+      if (TakeSign("=") || TakeSign("==")) {
+        left = Make(What::kCompare, "=", at, std::move(left), Order());
+      } else if (TakeSign("<>") || TakeSign("!=")) {
+        left = Make(What::kCompare, "<>", at, std::move(left), Order());
+      } else if (TakeWord("ISNULL") || TakeWord("NOTNULL")) {
+        left = {What::kIsNull, tokens_[place_ - 1].text, at, Parts(std::move(left))};
+      } else if (TakeWord("IS")) {
+        left = Is(std::move(left), at);
+      } else if (IsWord("IN") || IsWord("BETWEEN") || IsWord("LIKE") || IsWord("GLOB") || IsWord("NOT")) {
+        left = Membership(std::move(left));
+      } else {
+        return left;
+      }
+    }
+  }
+
+  static std::vector<ConditionNode> Parts(ConditionNode one) {
+    std::vector<ConditionNode> parts;
+    parts.push_back(std::move(one));
+    return parts;
+  }
+
+  ConditionNode Is(ConditionNode left, std::size_t at) {
+    bool negated = TakeWord("NOT");
+    if (TakeWord("DISTINCT")) {
+      ExpectWord("FROM", "IS DISTINCT wants FROM");
+      negated = !negated;
+    }
+    return Make(What::kCompare, negated ? "IS NOT" : "IS", at, std::move(left), Order());
+  }
+
+  ConditionNode Membership(ConditionNode left) {
+    const std::size_t at = Here().at;
+    const bool negated = TakeWord("NOT");
+    ConditionNode node{What::kNull, "", at, Parts(std::move(left))};
+    if (negated && TakeWord("NULL")) {
+      node.what = What::kIsNull;
+      node.text = "NOTNULL";
+      return node;
+    }
+    if (TakeWord("IN")) {
+      List(node);
+    } else if (TakeWord("BETWEEN")) {
+      node.what = What::kBetween;
+      node.parts.push_back(Order());
+      ExpectWord("AND", "BETWEEN wants two limits with AND between them");
+      node.parts.push_back(Order());
+    } else if (TakeWord("LIKE") || TakeWord("GLOB")) {
+      Pattern(node);
+    } else {
+      return Mistake(Here().at, "after NOT, one of IN, BETWEEN, LIKE, GLOB and NULL was expected");
+    }
+    if (!negated) return node;
+    return {What::kLogic, "NOT", at, Parts(std::move(node))};
+  }
+
+  void List(ConditionNode& node) {
+    node.what = What::kIn;
+    ExpectSign("(", "IN wants a list: IN ('a', 'b')");
+    do {
+      node.parts.push_back(Or());
+    } while (TakeSign(","));
+    ExpectSign(")", "a ) is missing");
+  }
+
+  void Pattern(ConditionNode& node) {
+    node.what = What::kPattern;
+    node.text = tokens_[place_ - 1].text;
+    node.parts.push_back(Order());
+    if (node.text == "LIKE" && TakeWord("ESCAPE")) node.parts.push_back(Order());
+  }
+
+  ConditionNode Order() {
+    ConditionNode left = Sum();
+    for (;;) {
+      const ConditionToken& here = Here();
+      if (!(IsSign("<") || IsSign("<=") || IsSign(">") || IsSign(">="))) return left;
+      ++place_;
+      left = Make(What::kCompare, here.text, here.at, std::move(left), Sum());
+    }
+  }
+
+  ConditionNode Sum() {
+    ConditionNode left = Product();
+    while (IsSign("+") || IsSign("-")) {
+      const ConditionToken& here = tokens_[place_++];
+      left = Make(What::kNumeric, here.text, here.at, std::move(left), Product());
+    }
+    return left;
+  }
+
+  ConditionNode Product() {
+    ConditionNode left = Join();
+    while (IsSign("*") || IsSign("/") || IsSign("%")) {
+      const ConditionToken& here = tokens_[place_++];
+      left = Make(What::kNumeric, here.text, here.at, std::move(left), Join());
+    }
+    return left;
+  }
+
+  ConditionNode Join() {
+    ConditionNode left = Unary();
+    while (IsSign("||")) {
+      const ConditionToken& here = tokens_[place_++];
+      left = Make(What::kJoin, here.text, here.at, std::move(left), Unary());
+    }
+    return left;
+  }
+
+  ConditionNode Unary() {
+    const std::size_t at = Here().at;
+    if (++depth_ > kMaxDepth) return Mistake(at, "this is nested too deeply");
+    ConditionNode node{What::kNull, "", at, {}};
+    if (TakeSign("-") || TakeSign("+")) {
+      node = {What::kNumeric, tokens_[place_ - 1].text, at, Parts(Unary())};
+    } else {
+      node = Primary();
+    }
+    --depth_;
+    return node;
+  }
+
+  ConditionNode Primary() {
+    const ConditionToken& here = Here();
+    if (here.kind == Kind::kEnd) return Mistake(here.at, "a value is missing");
+    ++place_;
+    if (here.kind == Kind::kNumber) return {What::kNumber, here.text, here.at, {}};
+    if (here.kind == Kind::kString) return {What::kString, here.text, here.at, {}};
+    if (here.kind == Kind::kName) return IsSign("(") ? Call(here) : Input(here);
+    if (here.text == "(") {
+      ConditionNode node = Or();
+      ExpectSign(")", "a ) is missing");
+      return node;
+    }
+    if (here.text == "NULL") return {What::kNull, "", here.at, {}};
+    if (here.text == "TRUE" || here.text == "FALSE") return {What::kNumber, here.text == "TRUE" ? "1" : "0", here.at, {}};
+    if (here.text == "CASE") return Case(here.at);
+    return Mistake(here.at, "a value is missing before `" + here.text + "`" +
+                                (here.kind == Kind::kWord ? "; an input of this name is written \"" + Lower(here.text) + "\"" : ""));
+  }
+
+  ConditionNode Input(const ConditionToken& here) {
+    if (here.text.empty()) return Mistake(here.at, "a name is not empty");
+    return {What::kInput, here.text, here.at, {}};
+  }
+
+  ConditionNode Case(std::size_t at) {
+    ConditionNode node{What::kCase, "", at, {}};
+    if (!IsWord("WHEN")) return Mistake(Here().at, "CASE is written CASE WHEN condition THEN value ... ELSE value END");
+    while (TakeWord("WHEN")) {
+      node.parts.push_back(Or());
+      ExpectWord("THEN", "WHEN wants THEN");
+      node.parts.push_back(Or());
+    }
+    if (TakeWord("ELSE")) node.parts.push_back(Or());
+    ExpectWord("END", "CASE wants END");
+    return node;
+  }
+
+  ConditionNode Call(const ConditionToken& name) {
+    ConditionNode node{What::kCall, Lower(name.text), name.at, {}};
+    const ConditionFunction* function = FindConditionFunction(node.text);
+    if (function == nullptr) return Mistake(name.at, UnknownFunction(node.text));
+    ++place_;
+    if (!IsSign(")")) {
+      do {
+        node.parts.push_back(Or());
+      } while (TakeSign(","));
+    }
+    ExpectSign(")", "a ) is missing");
+    if (node.parts.size() >= function->least && node.parts.size() <= function->most) return node;
+    const std::string least = std::to_string(function->least);
+    const bool exact = function->least == function->most;
+    return Mistake(
+        name.at,
+        node.text + " takes " +
+            (exact ? least : least + (function->most == ConditionFunction::kMany ? " or more" : " to " + std::to_string(function->most))) +
+            " values");
+  }
+
+  static std::string UnknownFunction(const std::string& name) {
+    std::string known;
+    for (const ConditionFunction& function : kFunctions) known += (known.empty() ? "" : ", ") + std::string(function.name);
+    return "there is no function `" + name + "`; there are " + known;
+  }
+
+  const std::string& text_;
+  const std::vector<ConditionToken> tokens_;
+  std::size_t place_ = 0;
+  int depth_ = 0;
+  std::optional<Error> mistake_;
+};
+
+}  // namespace
+
+const ConditionFunction* FindConditionFunction(std::string_view name) {
+  const auto found = std::find_if(kFunctions.begin(), kFunctions.end(), [&](const ConditionFunction& f) { return f.name == name; });
+  return found == kFunctions.end() ? nullptr : &*found;
+}
+
+Result<ConditionNode> ParseConditionTree(const std::string& text) {
+  Result<std::vector<ConditionToken>> tokens = TokenizeCondition(text);
+  if (!tokens) return tl::unexpected<Error>(tokens.error());
+  return Parser(text, std::move(*tokens)).Run();
+}
+
+}  // namespace sluice
