@@ -33,15 +33,6 @@ void MoveSettling(Batch& from, Batch& to) {
   from.drops.clear();
 }
 
-Bytes BytesOf(const Batch& batch) {
-  Bytes bytes = 0;
-  for (const LaneAppend& append : batch.appends) {
-    for (const Row& row : append.rows) bytes += Footprint(row);
-  }
-  for (const Misfit& misfit : batch.misfits) bytes += Footprint(misfit.row);
-  return bytes;
-}
-
 // A header takes the place of the publisher's properties of its name.
 void SetHeaders(std::vector<Property> headers, std::vector<Property>& properties) {
   for (Property& header : headers) {
@@ -158,7 +149,7 @@ void Committer::PlanDrop(Batch& batch) {
   LaneSlot* victim = NextVictim();
   if (victim == nullptr) return;
   const Bytes bytes = options_.drop_bytes << std::clamp(refusals_ - 1, 0, kMaxDoublings);
-  batch.drops.push_back(victim->forwarder->BeginDrop(std::max(bytes, 2 * BytesOf(blocked_->batch))));
+  batch.drops.push_back(victim->forwarder->BeginDrop(std::max(bytes, 2 * Footprint(blocked_->batch))));
 }
 
 // What a sink that keeps up has waiting, if only since the last restart, is little against the backlog of one that does not.

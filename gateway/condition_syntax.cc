@@ -148,11 +148,9 @@ class Writer {
 
   void WriteComparison(const ConditionNode& node) {
     const Type common = Common(node);
-    const bool of_inputs = common == Type::kAny && !IsNull(node.parts[0]) && !IsNull(node.parts[1]);
-    if (!of_inputs) return WritePair(node, common);
     // IS, which knows no NULL, finds values of two types different; all other comparisons of them are NULL.
-    const bool is = node.text.starts_with("IS");
-    if (is) return WritePair(node, common);
+    const bool looks_at_types = common == Type::kAny && !node.text.starts_with("IS") && !IsNull(node.parts[0]) && !IsNull(node.parts[1]);
+    if (!looks_at_types) return WritePair(node, common);
     out_.sql += "CASE WHEN typeof(";
     Write(node.parts[0], common);
     out_.sql += ") = typeof(";

@@ -1,6 +1,7 @@
 #include "gateway/condition_tree.h"
 
 #include <algorithm>
+#include <initializer_list>
 #include <optional>
 #include <utility>
 
@@ -73,23 +74,18 @@ class Parser {
     return node;
   }
 
-  ConditionNode Or() {
-    ConditionNode left = And();
-    while (IsWord("OR")) {
-      const std::size_t at = tokens_[place_++].at;
-      left = Make(What::kLogic, "OR", at, std::move(left), And());
+  // Operators of one precedence, from left to right.
+  ConditionNode Chain(What what, Kind kind, std::initializer_list<std::string_view> operators, ConditionNode (Parser::*operand)()) {
+    ConditionNode left = (this->*operand)();
+    while (Here().kind == kind && std::find(operators.begin(), operators.end(), Here().text) != operators.end()) {
+      const ConditionToken& here = tokens_[place_++];
+      left = Make(what, here.text, here.at, std::move(left), (this->*operand)());
     }
     return left;
   }
 
-  ConditionNode And() {
-    ConditionNode left = Not();
-    while (IsWord("AND")) {
-      const std::size_t at = tokens_[place_++].at;
-      left = Make(What::kLogic, "AND", at, std::move(left), Not());
-    }
-    return left;
-  }
+  ConditionNode Or() { return Chain(What::kLogic, Kind::kWord, {"OR"}, &Parser::And); }
+  ConditionNode And() { return Chain(What::kLogic, Kind::kWord, {"AND"}, &Parser::Not); }
 
   ConditionNode Not() {
     const std::size_t at = Here().at;
@@ -177,42 +173,10 @@ class Parser {
     if (node.text == "LIKE" && TakeWord("ESCAPE")) node.parts.push_back(Order());
   }
 
-  ConditionNode Order() {
-    ConditionNode left = Sum();
-    for (;;) {
-      const ConditionToken& here = Here();
-      if (!(IsSign("<") || IsSign("<=") || IsSign(">") || IsSign(">="))) return left;
-      ++place_;
-      left = Make(What::kCompare, here.text, here.at, std::move(left), Sum());
-    }
-  }
-
-  ConditionNode Sum() {
-    ConditionNode left = Product();
-    while (IsSign("+") || IsSign("-")) {
-      const ConditionToken& here = tokens_[place_++];
-      left = Make(What::kNumeric, here.text, here.at, std::move(left), Product());
-    }
-    return left;
-  }
-
-  ConditionNode Product() {
-    ConditionNode left = Join();
-    while (IsSign("*") || IsSign("/") || IsSign("%")) {
-      const ConditionToken& here = tokens_[place_++];
-      left = Make(What::kNumeric, here.text, here.at, std::move(left), Join());
-    }
-    return left;
-  }
-
-  ConditionNode Join() {
-    ConditionNode left = Unary();
-    while (IsSign("||")) {
-      const ConditionToken& here = tokens_[place_++];
-      left = Make(What::kJoin, here.text, here.at, std::move(left), Unary());
-    }
-    return left;
-  }
+  ConditionNode Order() { return Chain(What::kCompare, Kind::kSign, {"<", "<=", ">", ">="}, &Parser::Sum); }
+  ConditionNode Sum() { return Chain(What::kNumeric, Kind::kSign, {"+", "-"}, &Parser::Product); }
+  ConditionNode Product() { return Chain(What::kNumeric, Kind::kSign, {"*", "/", "%"}, &Parser::Join); }
+  ConditionNode Join() { return Chain(What::kJoin, Kind::kSign, {"||"}, &Parser::Unary); }
 
   ConditionNode Unary() {
     const std::size_t at = Here().at;

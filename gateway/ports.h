@@ -239,6 +239,15 @@ struct Batch {
 
   std::vector<DroppedRows> dropped;  ///< The store's answer, one for each of `drops`.
 };
+/// Of the rows that it brings.
+inline Bytes Footprint(const Batch& batch) {
+  Bytes bytes = 0;
+  for (const LaneAppend& append : batch.appends) {
+    for (const Row& row : append.rows) bytes += Footprint(row);
+  }
+  for (const Misfit& misfit : batch.misfits) bytes += Footprint(misfit.row);
+  return bytes;
+}
 
 /// Rows read from a lane in seq order.
 struct LaneRead {

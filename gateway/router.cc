@@ -16,9 +16,8 @@ Result<std::size_t> ClassOf(const Config& config, const RouteConfig& route) {
 }
 
 // Each once.
-void AddNames(const std::vector<FieldPath>* paths, std::vector<std::string>& names) {
-  if (paths == nullptr) return;
-  for (const FieldPath& path : *paths) {
+void AddNames(const std::vector<FieldPath>& paths, std::vector<std::string>& names) {
+  for (const FieldPath& path : paths) {
     if (std::find(names.begin(), names.end(), path.text) == names.end()) names.push_back(path.text);
   }
 }
@@ -120,32 +119,28 @@ Result<std::vector<TopicFilter>> Router::ParseExceptions(const RouteConfig& rout
   return exceptions;
 }
 
-void Router::Route(const Event& event, const std::string& source, std::vector<Routed>& routed) const {
-  if (payload_) payload_->Use(event.payload);
+// Visits the entries that take an event, in order. If `decided`, the payload is in use; else a condition may be true or not.
+template <typename Visit>
+void Router::Walk(const std::string& topic, bool decided, const Visit& visit) const {
   Captures captures;
   for (std::size_t i = 0; i < entries_.size();) {
     const Entry& entry = entries_[i];
-    if (!Takes(entry, event.topic, captures) || (entry.when && !entry.when->IsTrue(captures, *payload_))) {
-      ++i;
-      continue;
-    }
-    Append(entry, event, source, captures, routed);
-    i = entry.next;
+    const bool takes = Takes(entry, topic, captures) && (!entry.when || !decided || entry.when->IsTrue(captures, *payload_));
+    if (takes) visit(entry, captures);
+    i = takes && (decided || !entry.when) ? entry.next : i + 1;
   }
-  if (routed.empty() && unrouted_) Append(*unrouted_, event, source, captures, routed);
+}
+
+void Router::Route(const Event& event, const std::string& source, std::vector<Routed>& routed) const {
+  if (payload_) payload_->Use(event.payload);
+  Walk(event.topic, true, [&](const Entry& entry, const Captures& captures) { Append(entry, event, source, captures, routed); });
+  if (routed.empty() && unrouted_) Append(*unrouted_, event, source, Captures{}, routed);
 }
 
 std::vector<const Router::Entry*> Router::EntriesFor(const std::string& topic, const std::string* payload) const {
   if (payload != nullptr && payload_) payload_->Use(*payload);
   std::vector<const Entry*> entries;
-  Captures captures;
-  for (std::size_t i = 0; i < entries_.size();) {
-    const Entry& entry = entries_[i];
-    const bool decided = !entry.when || payload != nullptr;
-    const bool takes = Takes(entry, topic, captures) && (!entry.when || !decided || entry.when->IsTrue(captures, *payload_));
-    if (takes) entries.push_back(&entry);
-    i = takes && decided ? entry.next : i + 1;
-  }
+  Walk(topic, payload != nullptr, [&](const Entry& entry, const Captures&) { entries.push_back(&entry); });
   if (entries.empty() && unrouted_) entries.push_back(&*unrouted_);
   return entries;
 }
@@ -161,7 +156,8 @@ std::vector<std::string> Router::MatchingRoutes(const std::string& topic, const 
 std::vector<std::string> Router::FieldsFor(const std::string& topic) const {
   std::vector<std::string> fields;
   for (const Entry* entry : EntriesFor(topic, nullptr)) {
-    for (const auto* of : {&entry->fields, entry->when ? &entry->when->fields() : nullptr}) AddNames(of, fields);
+    AddNames(entry->fields, fields);
+    if (entry->when) AddNames(entry->when->fields(), fields);
   }
   return fields;
 }

@@ -67,6 +67,8 @@ class Router {
   Result<std::unique_ptr<EventCondition>> MakeCondition(const RouteConfig& route, const TopicFilter& filter);
   static Result<std::vector<TopicFilter>> ParseExceptions(const RouteConfig& route);
   static bool Takes(const Entry& entry, const std::string& topic, Captures& captures);
+  template <typename Visit>
+  void Walk(const std::string& topic, bool decided, const Visit& visit) const;
   std::vector<const Entry*> EntriesFor(const std::string& topic, const std::string* payload) const;
   void Append(const Entry& entry, const Event& event, const std::string& source, const Captures& captures,
               std::vector<Routed>& routed) const;

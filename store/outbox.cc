@@ -352,11 +352,7 @@ Result<void> Outbox::EnsureOpen() {
 
 Result<void> Outbox::CheckRoom(const Batch& batch) {
   if (batch.appends.empty() && batch.misfits.empty()) return {};
-  Bytes bytes = 0;
-  for (const LaneAppend& append : batch.appends) {
-    for (const Row& row : append.rows) bytes += Footprint(row);
-  }
-  for (const Misfit& misfit : batch.misfits) bytes += Footprint(misfit.row);
+  const Bytes bytes = Footprint(batch);
   for (std::int64_t before = std::numeric_limits<std::int64_t>::max();;) {
     Result<std::int64_t> pages = frequent_->page_count.QueryInt();
     Result<std::int64_t> free_pages = frequent_->free_pages.QueryInt();
@@ -376,10 +372,14 @@ Result<void> Outbox::CheckRoom(const Batch& batch) {
   }
 }
 
+bool Outbox::Vacuum(std::int64_t pages) {
+  return database_->Execute("PRAGMA incremental_vacuum(" + std::to_string(pages) + ")").has_value();
+}
+
 // Fewer pages at a time if there is no room for more.
 bool Outbox::Shrink(std::int64_t pages) {
   for (std::int64_t part = std::min(pages, kVacuumPages); part > 0; part /= 4) {
-    if (database_->Execute("PRAGMA incremental_vacuum(" + std::to_string(part) + ")")) return database_->Checkpoint(false).has_value();
+    if (Vacuum(part)) return database_->Checkpoint(false).has_value();
   }
   return false;
 }
@@ -523,7 +523,7 @@ bool Outbox::GiveBack() {
   if (!database_) return false;
   Result<std::int64_t> free_pages = frequent_->free_pages.QueryInt();
   if (!free_pages || *free_pages <= kVacuumFreePages) return false;
-  if (!database_->Execute("PRAGMA incremental_vacuum(" + std::to_string(kVacuumPages) + ")")) return false;
+  if (!Vacuum(kVacuumPages)) return false;
   return KeepWalShort().has_value();
 }
 

@@ -94,6 +94,7 @@ class Outbox {
 
   Result<void> EnsureOpen();
   Result<void> CheckRoom(const Batch& batch);
+  bool Vacuum(std::int64_t pages);
   bool Shrink(std::int64_t pages);
   Bytes UnwrittenBytes();
   bool FitsDisk(Bytes bytes, bool grows);
