@@ -4,15 +4,17 @@
 #include <filesystem>
 
 #include "config/build_classes.h"
+#include "config/build_rules.h"
 #include "config/build_sink.h"
 #include "config/build_source.h"
 #include "config/build_targets.h"
 #include "config/mqtt_targets.h"
-#include "config/quantities.h"
 #include "config/review.h"
 #include "gateway/condition_syntax.h"
 #include "gateway/control_address.h"
+#include "gateway/quantities.h"
 #include "gateway/router.h"
+#include "gateway/suggestion.h"
 #include "gateway/topic.h"
 
 namespace sluice {
@@ -164,6 +166,7 @@ Config BuildConfig(const JsonNode& node, Findings& findings) {
   });
   root.Items("routes", [&](const JsonNode& item, const std::string& pointer) { ReadRoute(item, pointer, config, findings); });
   ReadUnrouted(root, config);
+  ReadRules(root, config);
   if (findings.mistakes.empty()) Review(root, config);
   return config;
 }

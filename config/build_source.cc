@@ -41,6 +41,12 @@ void CheckFilters(ObjectReader& reader, const MqttSourceConfig& source) {
   }
 }
 
+void ReadFormat(ObjectReader& reader, PayloadFormat& format) {
+  auto number = static_cast<std::size_t>(format);
+  reader.Word("format", {kPayloadFormats.begin(), kPayloadFormats.end()}, number);
+  format = static_cast<PayloadFormat>(number);
+}
+
 void ReadSubscriptions(ObjectReader& reader, MqttSourceConfig& source) {
   reader.Require("subscribe", "which topics, as in { \"plant/#\": { \"qos\": 1 } }");
   reader.Each("subscribe", [&](const JsonMember& member, const std::string& pointer) {
@@ -51,9 +57,11 @@ void ReadSubscriptions(ObjectReader& reader, MqttSourceConfig& source) {
       options.Complain(
           "qos", "with MQTT 3.1.1 the client library acknowledges QoS 2 before it hands the message over; use QoS 1, or protocol \"5\"");
     }
+    PayloadFormat format = source.format;
+    ReadFormat(options, format);
     Result<std::string> filter = ResolveReferences(member.key, reader.findings().mode);
     if (!filter) return reader.Complain("subscribe", filter.error().message);
-    source.subscribe.push_back({std::move(*filter), static_cast<int>(qos)});
+    source.subscribe.push_back({std::move(*filter), static_cast<int>(qos), format});
   });
   const JsonMember* all = reader.Find("subscribe");
   if (all != nullptr && all->value.kind == JsonNode::Kind::kObject && source.subscribe.empty()) {
@@ -105,6 +113,7 @@ MqttSourceConfig BuildSource(const JsonMember& member, const std::string& pointe
   reader.Word("type", {"mqtt"}, type);
   ReadMqttBroker(reader, source.name, gateway, source);
   ReadSession(reader, source);
+  ReadFormat(reader, source.format);
   ReadSubscriptions(reader, source);
   return source;
 }

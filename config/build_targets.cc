@@ -8,6 +8,7 @@
 #include "config/references.h"
 #include "gateway/cloud_event.h"
 #include "gateway/sink_rules.h"
+#include "gateway/suggestion.h"
 #include "gateway/template.h"
 
 namespace sluice {

@@ -3,12 +3,14 @@
 // The names and defaults here are those of the JSON files (config/sluice.schema.json); durations are milliseconds, sizes are bytes.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace sluice {
@@ -42,9 +44,20 @@ enum class RetainedPolicy {
   kForward,  ///< At every connect.
 };
 
+/// How payloads are read where a rule or a route looks into them; they go on as they are in any case.
+enum class PayloadFormat : std::uint8_t {
+  kJson,         ///< A JSON object has fields; whatever else is the field `value`, a number or a text.
+  kCbor,         ///< RFC 8949.
+  kMessagePack,  ///< https://github.com/msgpack/msgpack/blob/master/spec.md
+  kText,         ///< The whole is `value`, a number or a text.
+};
+/// The formats in JSON, in their order.
+inline constexpr std::array<std::string_view, 4> kPayloadFormats = {"json", "cbor", "msgpack", "text"};
+
 struct Subscription {
   std::string filter;
   int qos = 1;
+  PayloadFormat format = PayloadFormat::kJson;  ///< Default: that of the source.
 };
 
 /// An MQTT broker and who we are to it: what a source and a sink have in common.
@@ -65,6 +78,7 @@ struct MqttSourceConfig : MqttBrokerConfig {
   std::string name;
   std::vector<Subscription> subscribe;
   RetainedPolicy retained = RetainedPolicy::kOnce;
+  PayloadFormat format = PayloadFormat::kJson;  ///< Of subscriptions that say none.
   Duration session_expiry = std::chrono::hours(24 * 7);
   std::uint16_t receive_maximum = 1000;  ///< 3.1.1: what the broker is assumed to allow; 20 is Mosquitto's default.
   Bytes max_payload = 1 << 20;
@@ -223,6 +237,37 @@ struct RouteConfig {
   Envelope envelope = Envelope::kCloudEvents;       ///< For the targets that have a choice.
 };
 
+/// A value that the conditions of a rule know by a name.
+struct RuleInputConfig {
+  std::string name;
+  std::string value;                    ///< An expression (gateway/condition_syntax.h), windows included.
+  std::vector<std::string> match = {};  ///< MQTT filters of other sensors, whose events give the value; empty: the rule's own events do.
+  std::optional<Duration> stale_after = std::nullopt;  ///< Of other sensors: NULL when nothing came for so long.
+  std::size_t min_samples = 0;  ///< Its windows count once they have so many samples; 0: only once they are covered, or the rule's.
+};
+
+/// A rule for local alerts (gateway/rules.h).
+struct RuleConfig {
+  std::string alert;  ///< Its name, and the value of the label `alertname`.
+  bool enabled = true;
+  std::vector<std::string> match;                   ///< MQTT filters; `{name}` stands for a named `+`.
+  std::optional<std::vector<std::string>> by = {};  ///< Names of wildcards, or fields: one state for each. None: all named wildcards.
+  std::vector<RuleInputConfig> inputs = {};         ///< In the order of the configuration.
+  std::string when = {};                            ///< A condition. Either this or `absent_for`.
+  std::string clear_when = {};                      ///< A condition; empty: the alert is over when `when` is not true.
+  Duration for_at_least{0};                         ///< JSON: "for".
+  Duration keep_firing_for{0};
+  std::optional<Duration> absent_for = std::nullopt;
+  std::vector<std::map<std::string, std::string>> expect = {};  ///< Keys that are to be heard of, values by the names of `by`.
+  bool count_blind_time = false;  ///< With absent_for: time without a connection to the broker, or switched off, counts too.
+  std::size_t min_samples = 0;    ///< As that of an input, for windows outside of inputs and for inputs without one.
+  std::map<std::string, std::string> labels = {};       ///< Templates.
+  std::map<std::string, std::string> annotations = {};  ///< Templates.
+  std::size_t max_keys = 10'000;                        ///< The least recently heard of is forgotten for a new one.
+  std::size_t max_samples = 10'000;                     ///< In each window; the oldest go.
+  std::uint32_t max_per_minute = 60;                    ///< Alerts that begin; what is more is counted, not sent.
+};
+
 enum class LogLevel { kError, kWarning, kInfo, kDebug };
 enum class LogFormat { kLogfmt, kJson };
 
@@ -240,6 +285,7 @@ struct Config {
       {kUrgentClass, OnFull::kKeep, 8, {}}, {kDefaultClass, OnFull::kDropOldest, 3, {}}, {"bulk", OnFull::kDropOldest, 1, {}}};
   std::vector<SinkConfig> sinks;
   std::vector<RouteConfig> routes;
+  std::vector<RuleConfig> rules;
   std::vector<RouteTarget> unrouted;  ///< Where events go that no route matches; empty: they are dropped and counted.
   LogConfig log;
 };

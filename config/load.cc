@@ -4,21 +4,22 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <optional>
 
 #include "config/build.h"
+#include "config/reader.h"
 
 namespace sluice {
 namespace {
 
-std::vector<std::string> FilesOf(const std::string& path) {
+// In name order; none if there is no such folder.
+std::vector<std::string> FilesIn(const std::filesystem::path& directory) {
   std::vector<std::string> files;
-  const std::filesystem::path directory = std::filesystem::path(path).parent_path() / "conf.d";
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
     if (entry.path().extension() == ".json") files.push_back(entry.path().string());
   }
   std::sort(files.begin(), files.end());
-  files.insert(files.begin(), path);
   return files;
 }
 
@@ -41,28 +42,55 @@ void Merge(JsonNode& into, JsonNode from, const std::string& pointer, std::vecto
   }
 }
 
+// Nothing if there are mistakes: what could not be parsed would only seem to lack things.
+std::optional<JsonNode> ReadFile(const std::string& name, std::vector<Mistake>& mistakes) {
+  std::ifstream file(name, std::ios::binary);
+  if (!file || std::filesystem::is_directory(name)) {
+    mistakes.push_back({{name, 0, 0}, "", "cannot read this file", {}});
+    return std::nullopt;
+  }
+  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  const std::size_t before = mistakes.size();
+  JsonNode node = ParseJson(text, name, mistakes);
+  if (mistakes.size() > before) return std::nullopt;
+  return node;
+}
+
+void CheckRulesFile(const JsonNode& node, Findings& findings) {
+  ObjectReader reader(node, "", findings);
+  reader.Require("rules", "a file of rules.d has an array of rules, or { \"rules\": [...] }");
+  reader.Items("rules", [](const JsonNode&, const std::string&) {});
+}
+
+// A file of rules as one of conf.d would be written.
+JsonNode AsPart(JsonNode node) {
+  if (node.kind != JsonNode::Kind::kArray) return node;
+  JsonNode part;
+  part.kind = JsonNode::Kind::kObject;
+  part.place = node.place;
+  part.members.push_back({"rules", part.place, std::move(node)});
+  return part;
+}
+
 }  // namespace
 
 LoadedConfig LoadConfig(const std::string& path, ReferenceMode mode) {
   LoadedConfig loaded;
   Findings findings{.mode = mode, .mistakes = {}, .warnings = {}};
-  JsonNode root;
-  for (const std::string& name : FilesOf(path)) {
-    std::ifstream file(name, std::ios::binary);
-    if (!file || std::filesystem::is_directory(name)) {
-      findings.mistakes.push_back({{name, 0, 0}, "", "cannot read this file", {}});
-      continue;
-    }
-    const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-    JsonNode node = ParseJson(text, name, findings.mistakes);
-    if (name == path) {
-      root = std::move(node);
-    } else {
-      Merge(root, std::move(node), "", findings.mistakes);
-    }
+  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+  std::optional<JsonNode> root = ReadFile(path, findings.mistakes);
+  for (const std::string& name : FilesIn(folder / "conf.d")) {
+    std::optional<JsonNode> part = ReadFile(name, findings.mistakes);
+    if (root && part) Merge(*root, std::move(*part), "", findings.mistakes);
   }
-  // What could not be parsed would only seem to lack things.
-  if (findings.mistakes.empty()) loaded.config = BuildConfig(root, findings);
+  for (const std::string& name : FilesIn(folder / "rules.d")) {
+    std::optional<JsonNode> part = ReadFile(name, findings.mistakes);
+    if (!part) continue;
+    part = AsPart(std::move(*part));
+    CheckRulesFile(*part, findings);
+    if (root) Merge(*root, std::move(*part), "", findings.mistakes);
+  }
+  if (findings.mistakes.empty()) loaded.config = BuildConfig(*root, findings);
   loaded.mistakes = std::move(findings.mistakes);
   loaded.warnings = std::move(findings.warnings);
   return loaded;

@@ -1,5 +1,5 @@
 // Loads a configuration: the main file, then conf.d/*.json beside it in name order. Objects merge, arrays append; the same value twice is a
-// mistake that names both places.
+// mistake that names both places. Then rules.d/*.json, each an array of rules or { "rules": [...] }: they come after the other rules.
 #pragma once
 
 #include <string>

@@ -1,28 +1,12 @@
 #include "config/reader.h"
 
 #include <algorithm>
-#include <numeric>
 
-#include "config/quantities.h"
+#include "gateway/quantities.h"
+#include "gateway/suggestion.h"
 
 namespace sluice {
 namespace {
-
-// Levenshtein's distance, two rows at a time.
-std::size_t EditDistance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, replaced});
-    }
-  }
-  return row[b.size()];
-}
 
 std::string Listed(const std::vector<std::string_view>& words) {
   std::string list;
@@ -31,19 +15,6 @@ std::string Listed(const std::vector<std::string_view>& words) {
 }
 
 }  // namespace
-
-std::string Suggestion(std::string_view word, const std::vector<std::string>& words) {
-  const std::string* best = nullptr;
-  std::size_t best_distance = std::max<std::size_t>(2, word.size() / 3) + 1;
-  for (const std::string& candidate : words) {
-    const std::size_t distance = EditDistance(word, candidate);
-    if (distance < best_distance) {
-      best = &candidate;
-      best_distance = distance;
-    }
-  }
-  return best == nullptr ? "" : " Did you mean `" + *best + "`?";
-}
 
 ObjectReader::ObjectReader(const JsonNode& node, std::string pointer, Findings& findings)
     : node_(node), pointer_(std::move(pointer)), findings_(findings) {
@@ -119,14 +90,16 @@ void ObjectReader::Integer(std::string_view key, std::int64_t min, std::int64_t 
 }
 
 void ObjectReader::DurationOf(std::string_view key, Duration min, Duration max, Duration& value) {
-  std::string text;
   const JsonMember* member = Find(key);
-  if (member != nullptr && member->value.kind == JsonNode::Kind::kInteger && member->value.integer == 0) {
+  if (member == nullptr) return;
+  std::string text;
+  const std::size_t mistakes = findings_.mistakes.size();
+  if (member->value.kind == JsonNode::Kind::kInteger && member->value.integer == 0) {
     text = "0";
   } else {
     String(key, text);
   }
-  if (text.empty()) return;
+  if (findings_.mistakes.size() > mistakes || findings_.IsUnknown(text)) return;
   Result<Duration> parsed = ParseDuration(text);
   if (!parsed) return Complain(key, parsed.error().message);
   if (*parsed < min || *parsed > max)
@@ -135,14 +108,16 @@ void ObjectReader::DurationOf(std::string_view key, Duration min, Duration max, 
 }
 
 void ObjectReader::BytesOf(std::string_view key, Bytes min, Bytes max, Bytes& value) {
-  std::string text;
   const JsonMember* member = Find(key);
-  if (member != nullptr && member->value.kind == JsonNode::Kind::kInteger && member->value.integer >= 0) {
+  if (member == nullptr) return;
+  std::string text;
+  const std::size_t mistakes = findings_.mistakes.size();
+  if (member->value.kind == JsonNode::Kind::kInteger && member->value.integer >= 0) {
     text = std::to_string(member->value.integer);
   } else {
     String(key, text);
   }
-  if (text.empty()) return;
+  if (findings_.mistakes.size() > mistakes || findings_.IsUnknown(text)) return;
   Result<Bytes> parsed = ParseBytes(text);
   if (!parsed) return Complain(key, parsed.error().message);
   if (*parsed < min || *parsed > max)

@@ -19,6 +19,9 @@ struct Findings {
   ReferenceMode mode = ReferenceMode::kResolve;
   std::vector<Mistake> mistakes;
   std::vector<Mistake> warnings;
+
+  /// `text`, as it was read, refers to what is not at hand when only checking.
+  bool IsUnknown(std::string_view text) const { return mode == ReferenceMode::kCheckOnly && HasReference(text); }
 };
 
 class ObjectReader {
@@ -73,8 +76,5 @@ class ObjectReader {
   Findings& findings_;
   std::vector<std::string> known_;
 };
-
-/// " Did you mean `x`?" for the word of `words` that is closest to `word`; empty if none is close.
-std::string Suggestion(std::string_view word, const std::vector<std::string>& words);
 
 }  // namespace sluice

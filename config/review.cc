@@ -1,12 +1,16 @@
 #include "config/review.h"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "config/quantities.h"
+#include "config/json_spot.h"
+#include "config/references.h"
 #include "gateway/own_event.h"
+#include "gateway/quantities.h"
 #include "gateway/router.h"
 #include "gateway/topic.h"
 
@@ -22,6 +26,13 @@ std::vector<TopicFilter> Parsed(const std::vector<std::string>& texts) {
     if (Result<TopicFilter> filter = TopicFilter::Parse(text)) filters.push_back(std::move(*filter));
   }
   return filters;
+}
+
+// "$share/<group>/plant/#" brings the topics of "plant/#".
+std::string_view WithoutShare(std::string_view filter) {
+  if (!filter.starts_with("$share/")) return filter;
+  const std::size_t end = filter.find('/', std::string_view("$share/").size());
+  return end == std::string_view::npos ? filter : filter.substr(end + 1);
 }
 
 bool TakesAll(const RouteConfig& route, const TopicFilter& filter) {
@@ -123,12 +134,71 @@ void ReviewOrder(ObjectReader& root, const Routes& routes) {
   });
 }
 
+// What the sources subscribe to; nothing if some of it is not known when only checking.
+std::optional<std::vector<TopicFilter>> Subscriptions(const Config& config) {
+  std::vector<TopicFilter> filters;
+  for (const MqttSourceConfig& source : config.sources) {
+    for (const Subscription& subscription : source.subscribe) {
+      Result<TopicFilter> filter = TopicFilter::Parse(WithoutShare(subscription.filter));
+      if (!filter) return std::nullopt;
+      filters.push_back(std::move(*filter));
+    }
+  }
+  return filters;
+}
+
+// `match`: where `texts` stand, a string or an array.
+void ReviewMatch(const std::vector<TopicFilter>& subscriptions, const std::vector<std::string>& texts, const Spot& match,
+                 std::vector<Mistake>& warnings) {
+  for (const TopicFilter& filter : Parsed(texts)) {
+    const auto overlaps = [&](const TopicFilter& subscription) { return subscription.Overlaps(filter); };
+    if (std::any_of(subscriptions.begin(), subscriptions.end(), overlaps)) continue;
+    warnings.push_back({match.place, match.pointer, "no source subscribes to `" + filter.Plain() + "`: nothing ever matches here", {}});
+  }
+}
+
+void ReviewRuleTopics(ObjectReader& root, const Config& config) {
+  const std::optional<std::vector<TopicFilter>> subscriptions = Subscriptions(config);
+  if (!subscriptions) return;
+  auto rule = config.rules.begin();
+  root.Items("rules", [&](const JsonNode& node, const std::string& pointer) {
+    std::vector<Mistake>& warnings = root.findings().warnings;
+    ReviewMatch(*subscriptions, rule->match, Locate(node, pointer, "match"), warnings);
+    for (const RuleInputConfig& input : rule->inputs) {
+      ReviewMatch(*subscriptions, input.match, Locate(node, pointer, "inputs/" + input.name + "/match"), warnings);
+    }
+    ++rule;
+  });
+}
+
+// Names of the rules whose alerts no route takes.
+std::vector<std::string> Unheard(const Config& config, const Router& router) {
+  std::vector<std::string> names;
+  for (const RuleConfig& rule : config.rules) {
+    const bool known = !HasReference(rule.alert);
+    if (rule.enabled && known && router.MatchingRoutes("$sluice/alerts/" + rule.alert, nullptr).empty()) names.push_back(rule.alert);
+  }
+  return names;
+}
+
+void ReviewAlerts(ObjectReader& root, const Config& config) {
+  const Result<Router> router = Router::Create(config);
+  if (!router) return;
+  const std::vector<std::string> names = Unheard(config, *router);
+  if (names.empty()) return;
+  const std::string others = names.size() > 1 ? " and " + std::to_string(names.size() - 1) + " more" : "";
+  root.Warn("routes", "alerts of rule `" + names[0] + "`" + others + " would go nowhere: no route takes $sluice/alerts/" + names[0] +
+                          "; add \"$sluice/#\" to the `match` of one");
+}
+
 }  // namespace
 
 void Review(ObjectReader& root, const Config& config) {
   ReviewSizes(root, config);
   ReviewGaps(root, config);
   ReviewOrder(root, config.routes);
+  ReviewRuleTopics(root, config);
+  ReviewAlerts(root, config);
 }
 
 }  // namespace sluice

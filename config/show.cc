@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "config/quantities.h"
 #include "gateway/host_port.h"
 #include "gateway/json_text.h"
+#include "gateway/quantities.h"
 #include "gateway/sink_rules.h"
 
 namespace sluice {
@@ -49,7 +49,12 @@ Json ShowSource(const MqttSourceConfig& source) {
   static constexpr const char* kRetained[] = {"once", "skip", "forward"};
   Json json;
   ShowBroker(source, json);
-  for (const Subscription& subscription : source.subscribe) json["subscribe"][subscription.filter]["qos"] = subscription.qos;
+  for (const Subscription& subscription : source.subscribe) {
+    Json& one = json["subscribe"][subscription.filter];
+    one["qos"] = subscription.qos;
+    if (subscription.format != source.format) one["format"] = kPayloadFormats[static_cast<std::size_t>(subscription.format)];
+  }
+  json["format"] = kPayloadFormats[static_cast<std::size_t>(source.format)];
   json["retained"] = kRetained[static_cast<std::size_t>(source.retained)];
   json["session_expiry"] = FormatDuration(source.session_expiry);
   json["receive_maximum"] = source.receive_maximum;
@@ -185,6 +190,46 @@ Json ShowRoute(const Config& config, const RouteConfig& route) {
   return json;
 }
 
+Json ShowInput(const RuleInputConfig& input) {
+  if (input.match.empty() && input.min_samples == 0) return input.value;
+  Json json;
+  json["value"] = input.value;
+  if (!input.match.empty()) json["match"] = input.match;
+  if (input.stale_after) json["stale_after"] = FormatDuration(*input.stale_after);
+  if (input.min_samples > 0) json["min_samples"] = input.min_samples;
+  return json;
+}
+
+void ShowRuleCondition(const RuleConfig& rule, Json& json) {
+  if (rule.absent_for) {
+    json["absent_for"] = FormatDuration(*rule.absent_for);
+    if (!rule.expect.empty()) json["expect"] = rule.expect;
+    json["count_blind_time"] = rule.count_blind_time;
+  } else {
+    json["when"] = rule.when;
+    SetIfGiven(json, "clear_when", rule.clear_when);
+    json["for"] = FormatDuration(rule.for_at_least);
+  }
+  json["keep_firing_for"] = FormatDuration(rule.keep_firing_for);
+  if (rule.min_samples > 0) json["min_samples"] = rule.min_samples;
+}
+
+Json ShowRule(const RuleConfig& rule) {
+  Json json;
+  json["alert"] = rule.alert;
+  json["enabled"] = rule.enabled;
+  json["match"] = rule.match;
+  if (rule.by) json["by"] = *rule.by;
+  for (const RuleInputConfig& input : rule.inputs) json["inputs"][input.name] = ShowInput(input);
+  ShowRuleCondition(rule, json);
+  if (!rule.labels.empty()) json["labels"] = rule.labels;
+  if (!rule.annotations.empty()) json["annotations"] = rule.annotations;
+  json["max_keys"] = rule.max_keys;
+  json["max_samples"] = rule.max_samples;
+  json["max_per_minute"] = rule.max_per_minute;
+  return json;
+}
+
 // Shares are shown as they were given or came out, rounded: what is printed reads back as much the same.
 Json ShowClasses(const std::vector<ClassConfig>& classes) {
   double all = 0;
@@ -222,6 +267,7 @@ std::string ShowConfig(const Config& config) {
   for (const SinkConfig& sink : config.sinks) json["sinks"][sink.name] = ShowSink(sink);
   for (const RouteConfig& route : config.routes) json["routes"].push_back(ShowRoute(config, route));
   json["unrouted"] = config.unrouted.empty() ? Json("drop") : ShowTargets(config, config.unrouted);
+  for (const RuleConfig& rule : config.rules) json["rules"].push_back(ShowRule(rule));
   json["log"] = {{"level", kLevels[static_cast<std::size_t>(config.log.level)]},
                  {"format", config.log.format == LogFormat::kLogfmt ? "logfmt" : "json"}};
   return JsonText(json, 2) + "\n";

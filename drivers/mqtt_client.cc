@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "drivers/mqtt_drop_count.h"
+#include "drivers/mqtt_formats.h"
 #include "drivers/mqtt_paho.h"
 #include "gateway/system_clock.h"
 
@@ -61,14 +62,15 @@ void CopyProperties(const mqtt::properties& properties, Event& event) {
 }
 
 bool IsSkipped(const MqttSourceConfig& config, const mqtt::message& message) {
-  // MQTT 5 brokers are asked not to send them, and mark live messages too.
+  // MQTT 5 brokers are asked not to send them.
   return config.retained == RetainedPolicy::kSkip && config.protocol_version != 5 && message.is_retained();
 }
 
-Event MakeEvent(const MqttSourceConfig& config, const mqtt::message& message) {
+Event MakeEvent(const MqttSourceConfig& config, const MqttFormats& formats, const mqtt::message& message) {
   Event event;
   StampReceipt(event);
   event.topic = message.get_topic();
+  event.format = formats.Of(event.topic);
   event.qos = static_cast<std::uint8_t>(message.get_qos());
   event.retained = message.is_retained();
   event.duplicate = message.is_duplicate();
@@ -88,13 +90,13 @@ Event MakeEvent(const MqttSourceConfig& config, const mqtt::message& message) {
 class PahoClient : public MqttClient {
  public:
   PahoClient(const MqttSourceConfig& config, const std::string& gate, Handlers handlers)
-      : config_(config), client_(PahoUri(config), config.client_id, mqtt::create_options(PahoVersion(config))) {
+      : config_(config), formats_(config), client_(PahoUri(config), config.client_id, mqtt::create_options(PahoVersion(config))) {
     client_.set_message_callback([this, handlers = std::move(handlers)](const mqtt::const_message_ptr& message) {
       try {
         if (handlers.on_drop_count && message->get_topic() == MqttDropCount::kTopic) {
           return handlers.on_drop_count(message->get_payload_str());
         }
-        handlers.on_event(MakeEvent(config_, *message));
+        handlers.on_event(MakeEvent(config_, formats_, *message));
       } catch (...) {
         // An exception here would end in C code. Only memory can have run out: to die unacknowledged loses nothing.
         std::abort();
@@ -164,10 +166,11 @@ class PahoClient : public MqttClient {
     const auto handling = retained == RetainedPolicy::kOnce   ? subscribe_options::SEND_RETAINED_ON_NEW
                           : retained == RetainedPolicy::kSkip ? subscribe_options::DONT_SEND_RETAINED
                                                               : subscribe_options::SEND_RETAINED_ON_SUBSCRIBE;
-    client_.subscribe(subscription.filter, subscription.qos, nullptr, answer, subscribe_options(false, true, handling));
+    client_.subscribe(subscription.filter, subscription.qos, nullptr, answer, subscribe_options(false, false, handling));
   }
 
   const MqttSourceConfig& config_;
+  const MqttFormats formats_;
   mqtt::connect_options options_;
   PahoAnswer connect_;
   std::unique_ptr<Grants> grants_;

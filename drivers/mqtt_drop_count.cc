@@ -10,21 +10,13 @@ namespace sluice {
 namespace {
 
 constexpr std::chrono::minutes kTellEvery{1};
-constexpr std::string_view kShared = "$share/";
-
-// Of a shared subscription: what the group subscribes to.
-std::string_view PlainFilter(std::string_view filter) {
-  if (!filter.starts_with(kShared)) return filter;
-  const std::size_t group_end = filter.find('/', kShared.size());
-  return group_end == std::string_view::npos ? "" : filter.substr(group_end + 1);
-}
 
 }  // namespace
 
 bool MqttDropCount::IsAskedFor(const std::vector<Subscription>& filters) {
   return std::any_of(filters.begin(), filters.end(), [](const Subscription& subscription) {
     Captures captures;
-    const Result<TopicFilter> filter = TopicFilter::Parse(PlainFilter(subscription.filter));
+    const Result<TopicFilter> filter = TopicFilter::Parse(WithoutShare(subscription.filter));
     return filter && filter->Matches(kTopic, captures);
   });
 }

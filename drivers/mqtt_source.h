@@ -49,6 +49,7 @@ class MqttSource : public Source {
   MqttSource(MqttSourceConfig config, AckGate& gate, MqttControl& control, Loop& loop, Inbox& inbox, std::uint64_t seed);
 
   SourceStatus Status() const override;
+  bool IsConnected() const override { return status_.state == MqttSourceState::kLive; }
   void Start() override;
   void OnCut() override;
   void OnDurable() override;

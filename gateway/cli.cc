@@ -6,7 +6,8 @@ namespace sluice {
 namespace {
 
 void AddConfigOption(CLI::App& verb, Command& command, const char* names = "-c,--config,file") {
-  verb.add_option(names, command.config_file, "Configuration file; conf.d/*.json beside it is read too")->capture_default_str();
+  verb.add_option(names, command.config_file, "Configuration file; conf.d/*.json and rules.d/*.json beside it are read too")
+      ->capture_default_str();
 }
 
 CLI::App* AddVerb(CLI::App& parent, const std::string& name, const std::string& text, Command& command, Verb verb) {
@@ -60,6 +61,21 @@ void AddDeadLetters(CLI::App& app, Command& command) {
   letters->footer("All through the running daemon: its control socket is beside the outbox, or where control.socket says.");
 }
 
+void AddRules(CLI::App& app, Command& command) {
+  CLI::App* rules = app.add_subcommand("rules", "Alert rules: try them on scenarios, look at them at work");
+  rules->require_subcommand(1);
+  CLI::App* test =
+      AddVerb(*rules, "test", "Run scenario files on virtual time; 1 if some alert is missing or too much", command, Verb::kRulesTest);
+  test->add_option("files", command.scenarios, "Scenarios: JSON, as gateway engineers write them (README, \"Try them\")")->required();
+  AddConfigOption(*test, command, "-c,--config");
+  test->add_flag("-v,--verbose", command.verbose, "Tell all alerts");
+  test->add_flag("--json", command.json, "The alerts that came as JSON Lines, and nothing else");
+  CLI::App* list =
+      AddVerb(*rules, "list", "Rules of the running daemon: states, keys, counts, last value, cost", command, Verb::kRulesList);
+  AddSocketOptions(*list, command);
+  list->add_flag("--json", command.json, "JSON Lines instead of a table");
+}
+
 }  // namespace
 
 std::variant<Command, int> ParseCommandLine(int argc, char** argv) {
@@ -88,6 +104,7 @@ std::variant<Command, int> ParseCommandLine(int argc, char** argv) {
   AddSocketOptions(*status, command);
   status->add_flag("--json", command.json, "The whole document as JSON");
   AddDeadLetters(app, command);
+  AddRules(app, command);
 
   CLI::App* config = app.add_subcommand("config", "Look at the configuration");
   config->require_subcommand(1);

@@ -8,7 +8,19 @@
 
 namespace sluice {
 
-enum class Verb { kRun, kCheck, kConfigShow, kConfigSchema, kConfigKeys, kExplain, kStatus, kDeadLetters, kVersion };
+enum class Verb {
+  kRun,
+  kCheck,
+  kConfigShow,
+  kConfigSchema,
+  kConfigKeys,
+  kExplain,
+  kStatus,
+  kDeadLetters,
+  kRulesList,
+  kRulesTest,
+  kVersion
+};
 
 /// `sluice dead-letters ACTION`.
 struct DeadLettersCommand {
@@ -25,9 +37,11 @@ struct Command {
   std::string config_file = "/etc/sluice/sluice.json";
   std::string topic;         ///< explain: of the event.
   std::string payload_file;  ///< explain: of the event; "-": standard input; empty: none.
-  bool json = false;         ///< status, dead-letters list: for programs.
+  bool json = false;         ///< status, dead-letters list, rules: for programs.
   std::string socket;        ///< status, dead-letters: instead of the one in the configuration.
   DeadLettersCommand dead_letters;
+  std::vector<std::string> scenarios;  ///< rules test: files.
+  bool verbose = false;                ///< rules test: tell the alerts of scenarios that are as expected, too.
   std::chrono::seconds stop_limit{5};  ///< run: how long a stop waits for the sinks' last answers.
 };
 

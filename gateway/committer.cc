@@ -17,6 +17,7 @@ constexpr std::uint64_t kSettleRows = 1'000;
 // Settled in any transaction; more than that is left out of urgent ones.
 constexpr std::uint64_t kSettleAlong = 100;
 constexpr std::chrono::milliseconds kRetryDelay{500};
+constexpr std::chrono::milliseconds kLookAhead{5};
 constexpr int kMaxDoublings = 6;
 constexpr std::size_t kBehind = 4;  // A sink is behind if it has at least this part of what the one furthest behind has.
 
@@ -64,7 +65,18 @@ Committer::Committer(const Options& options, const Surroundings& surroundings, H
         settle_due_ = true;
         CommitIfDue();
       })),
-      retry_timer_(surroundings.clock.NewTimer([this] { CommitIfDue(); })) {}
+      retry_timer_(surroundings.clock.NewTimer([this] { CommitIfDue(); })),
+      look_timer_(surroundings.clock.NewTimer([this] { LookAhead(); })),
+      rules_timer_(surroundings.clock.NewTimer([this] {
+        rules_due_ = true;
+        CommitIfDue();
+      })) {}
+
+void Committer::StartRules() {
+  if (surroundings_.alert_desk == nullptr) return;
+  rules_due_ = true;
+  CommitIfDue();
+}
 
 void Committer::OnInbox() {
   Failpoint("after_receive");
@@ -103,15 +115,33 @@ bool Committer::LeaveSettling() {
 void Committer::CommitIfDue() {
   if (in_flight_ || retry_timer_->IsActive()) return;
   const Inbox& inbox = surroundings_.inbox;
-  const bool waiting = (!inbox.IsEmpty() || !own_.empty()) && !blocked_;
-  const bool now = options_.commit_every.count() == 0 || flushed_ || inbox.IsCutDue() || events_due_;
-  if (blocked_ || settle_due_ || (waiting && now) || !replays_.empty() || flushed_) return Commit();
+  const bool waiting = (!inbox.IsEmpty() || !own_.empty() || gathered_events_ > 0) && !blocked_;
+  const bool now = options_.commit_every.count() == 0 || flushed_ || inbox.IsCutDue(gathered_events_, gathered_bytes_) || events_due_;
+  const bool rules_wait = rules_due_ && !blocked_;
+  if (blocked_ || settle_due_ || (waiting && now) || rules_wait || !replays_.empty() || flushed_) return Commit();
   if (waiting && !commit_timer_->IsActive()) commit_timer_->Start(options_.commit_every);
+  if (MayLookAhead() && !inbox.IsEmpty() && !look_timer_->IsActive()) look_timer_->Start(kLookAhead);
+}
+
+// An alert does not wait for commit_every, so its event must not wait for the rules as long.
+bool Committer::MayLookAhead() const {
+  return surroundings_.alert_desk != nullptr && !in_flight_ && !blocked_ && options_.commit_every > kLookAhead;
+}
+
+void Committer::LookAhead() {
+  if (!MayLookAhead()) return;
+  ReadClocks();
+  TakeIn();
+  CommitIfDue();
+}
+
+void Committer::ReadClocks() {
+  reading_ = surroundings_.wall_clock.Read();
+  running_ = surroundings_.running_clock.Advance(reading_);
 }
 
 void Committer::Commit() {
-  reading_ = surroundings_.wall_clock.Read();
-  running_ = surroundings_.running_clock.Advance(reading_);
+  ReadClocks();
   Transaction next = MakeRoom();
   if (!HasSettling(next.batch)) {
     Batch settling;
@@ -121,15 +151,16 @@ void Committer::Commit() {
     MoveSettling(settling, next.batch);
   }
   TakeReplay(next.batch);
-  const bool has_rows = !next.outcomes.empty() || !next.batch.sources.empty();
-  if (!has_rows && !HasSettling(next.batch) && next.batch.replays.empty()) return FinishFlush();
+  if (next.IsEmpty() && !HasSettling(next.batch) && next.batch.replays.empty()) return FinishFlush();
   next.batch.last_seq = last_seq_;
-  next.batch.clock = {running_, reading_};
+  next.batch.clock.running = running_;
+  next.batch.clock.reading = reading_;
+  if (surroundings_.alert_desk != nullptr) surroundings_.alert_desk->Keep(reading_, next.batch.clock);
   in_flight_ = true;
-  surroundings_.store.Commit(std::move(next.batch),
-                             [this, outcomes = std::move(next.outcomes)](const Result<void>& result, Batch batch) mutable {
-                               OnCommitted(result, {std::move(batch), std::move(outcomes)});
-                             });
+  surroundings_.store.Commit(std::move(next.batch), [this, outcomes = std::move(next.outcomes), is_checkpoint = next.is_checkpoint](
+                                                        const Result<void>& result, Batch batch) mutable {
+    OnCommitted(result, {std::move(batch), std::move(outcomes), is_checkpoint});
+  });
 }
 
 // When rows were refused: what is settled, or too old, without them, since it may be their room; if room was all they wanted, and that was
@@ -219,15 +250,27 @@ void Committer::Replay(LaneReplay replay, std::function<void(Result<void>)> done
 }
 
 Committer::Transaction Committer::Gather() {
+  AlertDesk* const desk = surroundings_.alert_desk;
+  if (desk != nullptr && desk->IsCheckpointDue(reading_)) {
+    Transaction checkpoint = TakeCheckpoint();
+    if (!checkpoint.IsEmpty()) return checkpoint;
+  }
   events_due_ = false;
   commit_timer_->Stop();
-  Transaction transaction;
-  if (surroundings_.inbox.IsEmpty() && own_.empty()) return transaction;
-  hooks_.on_cut();
-  transaction.batch.appends.resize(lanes_.size());
-  for (std::size_t i = 0; i < lanes_.size(); ++i) transaction.batch.appends[i].lane = lanes_[i].id;
-  for (Handed& handed : surroundings_.inbox.Take(options_.batch_bytes)) Add(transaction, std::move(handed));
-  AddOwn(transaction.batch);
+  look_timer_->Stop();
+  if (!surroundings_.inbox.IsEmpty() || !own_.empty() || gathered_events_ > 0) hooks_.on_cut();
+  TakeIn();
+  AddOwn(gathering_.batch);
+  if (desk != nullptr) {
+    // What still waits may have come before something falls due.
+    if (surroundings_.inbox.IsEmpty()) desk->Advance(reading_);
+    AddAlerts(gathering_.batch);
+    desk->TakeRecords(gathering_.batch.rule_records);
+    events_due_ = false;
+    ScheduleRules();
+  }
+  Transaction transaction = std::exchange(gathering_, {});
+  gathered_events_ = gathered_bytes_ = 0;
   for (const SourceCount& count : transaction.batch.sources) {
     if (count.too_large == 0) continue;
     Log(LogLevel::kWarning, "gateway", "messages larger than max_payload refused",
@@ -240,6 +283,37 @@ Committer::Transaction Committer::Gather() {
   std::erase_if(transaction.batch.appends, [](const LaneAppend& append) { return append.rows.empty(); });
   transaction.batch.reserved = MayUseReserve(transaction);
   return transaction;
+}
+
+// Events as they were taken in, for the rules to look at them before they are cut.
+void Committer::TakeIn() {
+  if (surroundings_.inbox.IsEmpty() || gathered_bytes_ >= options_.batch_bytes) return;
+  for (Handed& handed : surroundings_.inbox.Take(options_.batch_bytes - gathered_bytes_)) {
+    ++gathered_events_;
+    gathered_bytes_ += handed.bytes;
+    Add(gathering_, std::move(handed));
+  }
+}
+
+Committer::Transaction Committer::TakeCheckpoint() {
+  Transaction transaction;
+  transaction.is_checkpoint = true;
+  transaction.batch.rule_records = surroundings_.alert_desk->TakeCheckpoint(reading_);
+  return transaction;
+}
+
+void Committer::ScheduleRules() {
+  rules_due_ = false;
+  const std::optional<std::chrono::milliseconds> wake = surroundings_.alert_desk->UntilWake(reading_);
+  if (wake) rules_timer_->Start(*wake);
+}
+
+void Committer::AddAlerts(Batch& batch) {
+  if (!surroundings_.alert_desk->HasAlerts()) return;
+  for (AlertEvent& alert : surroundings_.alert_desk->TakeAlerts()) {
+    Count(batch, kOwnSource, MakeOwnEvent(alert.topic, std::move(alert.payload), reading_));
+  }
+  events_due_ = true;
 }
 
 // The gateway's own events, and those of classes that are kept.
@@ -288,8 +362,14 @@ void Committer::Count(Batch& batch, const std::string& source, Event event) {
   }
   routed_.clear();
   surroundings_.router.Route(event, source, routed_);
-  ++(routed_.empty() ? count.unrouted : count.routed);
-  if (!routed_.empty()) AddRows(batch, source, std::move(event));
+  const bool is_routed = !routed_.empty();
+  ++(is_routed ? count.routed : count.unrouted);
+  AlertDesk* const desk = surroundings_.alert_desk;
+  if (desk != nullptr) desk->OnEvent(event, source, reading_, last_seq_ + 1);
+  if (is_routed) AddRows(batch, source, std::move(event));
+  if (desk == nullptr || !desk->HasAlerts()) return;
+  if (!is_routed) ++last_seq_;  // What an alert names as its cause has an id of its own.
+  AddAlerts(batch);
 }
 
 void Committer::AddRows(Batch& batch, const std::string& source, Event event) {
@@ -322,6 +402,10 @@ void Committer::CheckDestination(Routed& routed) {
 Row& Committer::AddRow(Batch& batch, Routed& routed) {
   LaneSlot& lane = lanes_[routed.lane];
   if (!routed.misfit.empty()) return batch.misfits.emplace_back(Misfit{lane.id, {}, std::move(routed.misfit)}).row;
+  if (batch.appends.empty()) {
+    batch.appends.resize(lanes_.size());
+    for (std::size_t i = 0; i < lanes_.size(); ++i) batch.appends[i].lane = lanes_[i].id;
+  }
   Row& row = batch.appends[routed.lane].rows.emplace_back();
   row.previous = std::exchange(lane.last_seq, last_seq_);
   return row;
@@ -365,7 +449,8 @@ void Committer::OnFailed(const Error& error, Transaction transaction) {
   TellDropped(transaction.batch, false);
   std::erase_if(transaction.batch.drops, [](const LaneDrop& drop) { return drop.IsOpen(); });  // Asked for anew, if still wanted.
   MoveSettling(transaction.batch, unsettled_);
-  const bool rows_failed = !transaction.outcomes.empty() || !transaction.batch.sources.empty();
+  if (transaction.is_checkpoint) surroundings_.alert_desk->GiveBack(std::exchange(transaction.batch.rule_records, {}));
+  const bool rows_failed = !transaction.IsEmpty();
   if (rows_failed) blocked_ = std::move(transaction);
   failing_ = error.code;
   const bool refused = rows_failed && error.code == ErrorCode::kFull;
@@ -387,7 +472,7 @@ void Committer::Flush(std::function<void(bool)> flushed) {
 void Committer::FinishFlush() {
   if (!flushed_) return;
   auto flushed = std::exchange(flushed_, nullptr);
-  flushed(!blocked_ && !HasSettling(unsettled_));
+  flushed(!blocked_ && gathered_events_ == 0 && !HasSettling(unsettled_));
 }
 
 }  // namespace sluice

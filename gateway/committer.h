@@ -8,7 +8,8 @@
 //     with most bytes. Nothing is dropped for rows that have room, and a sink that keeps up gives up nothing for one that does not.
 //  4. A gap record takes its gap's place in the same transaction.
 //  5. What cannot go where its route sends it is set aside with its reason, in the same transaction; its lane does not know it.
-//  6. A replay goes into a transaction of its lane only after all that the lane has settled is durable: settling, which deletes by range,
+//  6. An alert that an event causes, and what is kept of its rule, is in the transaction of that event, right behind it.
+//  7. A replay goes into a transaction of its lane only after all that the lane has settled is durable: settling, which deletes by range,
 //     never takes a row that has come back.
 //
 // Loop thread.
@@ -22,6 +23,7 @@
 #include <string>
 #include <vector>
 
+#include "gateway/alert_desk.h"
 #include "gateway/destinations.h"
 #include "gateway/forwarder.h"
 #include "gateway/inbox.h"
@@ -63,10 +65,13 @@ class Committer {
     Clock& clock;
     const WallClock& wall_clock;
     RunningClock& running_clock;
+    AlertDesk* alert_desk = nullptr;  ///< None: there are no rules.
   };
   Committer(const Options& options, const Surroundings& surroundings, Hooks hooks);
 
   void SetLanes(std::vector<LaneSlot> lanes) { lanes_ = std::move(lanes); }
+  /// Rules begin to wait for time. After SetLanes.
+  void StartRules();
 
   /// The inbox woke the loop.
   void OnInbox();
@@ -94,6 +99,9 @@ class Committer {
   struct Transaction {
     Batch batch;
     std::vector<Outcome> outcomes;
+    bool is_checkpoint = false;  ///< Of the rules, and nothing else; it can wait.
+
+    bool IsEmpty() const { return outcomes.empty() && batch.sources.empty() && batch.rule_records.empty(); }
   };
 
   struct WaitingReplay {
@@ -111,6 +119,13 @@ class Committer {
   void Commit();
   Transaction MakeRoom();
   Transaction Gather();
+  Transaction TakeCheckpoint();
+  void ReadClocks();
+  void TakeIn();
+  bool MayLookAhead() const;
+  void LookAhead();
+  void AddAlerts(Batch& batch);
+  void ScheduleRules();
   bool MayUseReserve(const Transaction& transaction);
   void AddOwn(Batch& batch);
   void Add(Transaction& transaction, Handed handed);
@@ -140,11 +155,17 @@ class Committer {
   const std::unique_ptr<Timer> commit_timer_;  // Running: events wait for others.
   const std::unique_ptr<Timer> settle_timer_;  // Running: settled rows wait for a transaction to go with.
   const std::unique_ptr<Timer> retry_timer_;   // Running: the store failed lately.
+  const std::unique_ptr<Timer> look_timer_;    // Running: events wait for the rules to look at them.
+  const std::unique_ptr<Timer> rules_timer_;   // Running: the rules wait for time.
 
   bool in_flight_ = false;
   bool events_due_ = false;
+  bool rules_due_ = false;
   bool settle_due_ = false;
-  bool settling_was_left_ = false;      // By the last transaction.
+  bool settling_was_left_ = false;  // By the last transaction.
+  Transaction gathering_;           // Taken from the inbox, so that the rules could look; not under way yet.
+  std::size_t gathered_events_ = 0;
+  std::size_t gathered_bytes_ = 0;
   std::optional<Transaction> blocked_;  // Failed; holds no settling.
   Batch unsettled_;                     // Settling that failed; holds no rows.
   std::deque<WaitingReplay> replays_;   // The front one may be in the transaction that is under way.

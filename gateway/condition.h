@@ -29,15 +29,19 @@ class Condition {
 
   /// `values`: one for each of inputs(), in their order. They must stay as they are meanwhile.
   Truth Evaluate(const std::vector<FieldValue>& values);
+  /// The same, of an expression that need not be a condition.
+  void Evaluate(const std::vector<FieldValue>& values, FieldValue& value);
   const std::vector<std::string>& inputs() const { return syntax_.inputs; }
+  const std::string& sql() const { return syntax_.sql; }
   /// Where each input first stands in the condition, from 0.
   const std::vector<std::size_t>& places() const { return syntax_.places; }
-  /// How often a text stood where a number had to, and was none.
+  /// How often a text stood where a number had to, and was none, or was too long.
   std::uint64_t type_errors() const { return type_errors_; }
 
  private:
   friend class ConditionEngine;
   Condition(ConditionSyntax syntax, sqlite3_stmt* statement);
+  bool Step(const std::vector<FieldValue>& values);
   void Bind(int parameter, const FieldValue& value, ConditionSyntax::Type wanted);
 
   ConditionSyntax syntax_;
@@ -51,6 +55,7 @@ class ConditionEngine {
 
   /// kInvalid: as ParseCondition. The condition must not outlive the engine.
   Result<Condition> Compile(const std::string& text);
+  Result<Condition> Prepare(ConditionSyntax syntax);
 
  private:
   struct Close {

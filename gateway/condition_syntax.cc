@@ -11,16 +11,16 @@ namespace {
 
 using Type = ConditionSyntax::Type;
 
-constexpr std::size_t kMaxLength = 4'096;
-constexpr std::size_t kMaxSql = 64u << 10;  // Some parts are written more than once, and parts of these again.
+// Some parts are written more than once, and parts of these again. SQLite is told to take a little more (gateway/condition.cc).
+constexpr std::size_t kMaxSql = 12u << 10;
 
 /// Gives each input the type of its place, and writes SQL.
 class Writer {
  public:
   Writer(const std::string& text, ConditionSyntax& out) : text_(text), out_(out) {}
 
-  Result<void> Run(const ConditionNode& node) {
-    Write(node, Type::kNumber);
+  Result<void> Run(const ConditionNode& node, Type type) {
+    Write(node, type);
     if (mistake_) return tl::unexpected<Error>(*mistake_);
     return {};
   }
@@ -101,6 +101,8 @@ class Writer {
         return WriteCase(node, type);
       case What::kCall:
         return WriteCall(node, type);
+      case What::kWindow:
+        return Mistake(node.at, "a window cannot stand here");
     }
   }
 
@@ -128,7 +130,10 @@ class Writer {
       out_.sql += node.text + " ";
       return Write(node.parts[0], type);
     }
-    Write(node.parts[0], type);
+    // A row of one operator needs no parentheses; SQLite's parser takes some ninety, one in the other.
+    const ConditionNode& left = node.parts[0];
+    const bool is_row = left.what == node.what && left.text == node.text && left.parts.size() == 2;
+    is_row ? WriteOperator(left, type) : Write(left, type);
     out_.sql += " " + node.text + " ";
     Write(node.parts[1], type);
   }
@@ -231,11 +236,14 @@ class Writer {
 }  // namespace
 
 Result<ConditionSyntax> ParseCondition(const std::string& text) {
-  if (text.size() > kMaxLength) return Fail(ErrorCode::kInvalid, "a condition has " + std::to_string(kMaxLength) + " characters at most");
-  Result<ConditionNode> root = ParseConditionTree(text);
+  Result<ConditionNode> root = ParseConditionTree(text, ConditionScope::kEvent);
   if (!root) return tl::unexpected<Error>(root.error());
+  return WriteCondition(text, *root, Type::kNumber);
+}
+
+Result<ConditionSyntax> WriteCondition(const std::string& text, const ConditionNode& root, Type type) {
   ConditionSyntax syntax;
-  if (Result<void> written = Writer(text, syntax).Run(*root); !written) return tl::unexpected<Error>(written.error());
+  if (Result<void> written = Writer(text, syntax).Run(root, type); !written) return tl::unexpected<Error>(written.error());
   return syntax;
 }
 

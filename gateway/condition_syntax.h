@@ -40,7 +40,11 @@ struct ConditionSyntax {
   std::vector<std::size_t> places;  ///< Of that first use, from 0; for messages.
 };
 
-/// kInvalid names the character and, where there is one, what was probably meant.
+struct ConditionNode;
+
+/// A condition on one event. kInvalid names the character and, where there is one, what was probably meant.
 Result<ConditionSyntax> ParseCondition(const std::string& text);
+/// What `root`, made of `text`, comes to; a condition is a kNumber. REQUIRES: no windows in it. kInvalid as above.
+Result<ConditionSyntax> WriteCondition(const std::string& text, const ConditionNode& root, ConditionSyntax::Type type);
 
 }  // namespace sluice

@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <optional>
 #include <string_view>
+
+#include "gateway/quantities.h"
 
 namespace sluice {
 namespace {
@@ -62,6 +65,7 @@ class Tokenizer {
         ++i;
       else if (text_[i] == quote)
         return Ended(std::move(token), i + 1);
+      if (static_cast<unsigned char>(text_[i]) < ' ' && kind == Kind::kName) return Mistake("a name has no control characters");
       token.text += text_[i];
     }
     return Mistake(mistake);
@@ -79,6 +83,7 @@ class Tokenizer {
       ++end;
       digits();
     }
+    if (std::optional<ConditionToken> duration = DurationOf(end)) return std::move(*duration);
     bool good = true;
     if (end < text_.size() && (text_[end] == 'e' || text_[end] == 'E')) {
       ++end;
@@ -88,6 +93,14 @@ class Tokenizer {
     if (!good || (end < text_.size() && (IsNamePart(text_[end]) || text_[end] == '.'))) return Mistake("this is no number");
     ConditionToken token{Kind::kNumber, text_.substr(place_, end - place_), place_, 0};
     return Ended(std::move(token), end);
+  }
+
+  // `end`: behind its first digits.
+  std::optional<ConditionToken> DurationOf(std::size_t end) {
+    while (end < text_.size() && IsNamePart(text_[end])) ++end;
+    const std::string text = text_.substr(place_, end - place_);
+    if (text.find_first_of("smhd") == std::string::npos || !ParseDuration(text)) return std::nullopt;
+    return Ended({Kind::kDuration, text, place_, 0}, end);
   }
 
   // A name may go on after a dot, so that it is the way to a field.

@@ -14,11 +14,12 @@ namespace sluice {
 struct ConditionToken {
   enum class Kind {
     kEnd,
-    kNumber,  ///< 80, 1.5e3
-    kString,  ///< 'RUN', with '' for a quote; `text` is without quotes.
-    kName,    ///< A path (temp, meta.site), or "any text" for names that are no words; `text` is without quotes.
-    kWord,    ///< AND, NULL, ...: in capitals, whatever the case it is written in.
-    kSign,    ///< ( ) , + - * / % || = == <> != < <= > >=
+    kNumber,    ///< 80, 1.5e3
+    kDuration,  ///< 30s, 1h30m
+    kString,    ///< 'RUN', with '' for a quote; `text` is without quotes.
+    kName,      ///< A path (temp, meta.site), or "any text" for names that are no words; `text` is without quotes.
+    kWord,      ///< AND, NULL, ...: in capitals, whatever the case it is written in.
+    kSign,      ///< ( ) , + - * / % || = == <> != < <= > >=
   };
   Kind kind = Kind::kEnd;
   std::string text;

@@ -6,13 +6,17 @@
 #include <utility>
 
 #include "gateway/condition_tokens.h"
+#include "gateway/quantities.h"
+#include "gateway/suggestion.h"
 
 namespace sluice {
 namespace {
 
 using Kind = ConditionToken::Kind;
 
+constexpr std::size_t kMaxLength = 4'096;
 constexpr int kMaxDepth = 60;
+constexpr Duration kLongestWindow = std::chrono::hours(24 * 30);
 
 constexpr auto kMany = ConditionFunction::kMany;
 constexpr auto kN = ConditionSyntax::Type::kNumber;
@@ -27,6 +31,16 @@ constexpr std::array<ConditionFunction, 20> kFunctions = {
      {"upper", 1, 1, {kT, kT, kT}, kT},   {"trim", 1, 2, {kT, kT, kT}, kT},    {"length", 1, 1, {kT, kT, kT}, kN},
      {"substr", 2, 3, {kT, kN, kN}, kT},  {"instr", 2, 2, {kT, kT, kT}, kN}}};
 
+constexpr std::array<std::string_view, 11> kWindows = {"avg",  "min",   "max",  "sum",   "count", "first",
+                                                       "last", "delta", "rate", "deriv", "stddev"};
+
+// In the order of TimePart.
+constexpr std::array<std::string_view, 6> kTimes = {"time", "minute", "hour", "day_of_week", "day_of_month", "month"};
+
+bool IsWindow(std::string_view name) {
+  return std::find(kWindows.begin(), kWindows.end(), name) != kWindows.end();
+}
+
 std::string Lower(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
   return text;
@@ -35,7 +49,8 @@ std::string Lower(std::string text) {
 /// Recursive descent, by SQLite's table of precedence (https://www.sqlite.org/lang_expr.html). The first mistake ends it.
 class Parser {
  public:
-  Parser(const std::string& text, std::vector<ConditionToken> tokens) : text_(text), tokens_(std::move(tokens)) {}
+  Parser(const std::string& text, ConditionScope scope, std::vector<ConditionToken> tokens)
+      : text_(text), scope_(scope), tokens_(std::move(tokens)) {}
 
   Result<ConditionNode> Run() {
     ConditionNode node = Or();
@@ -203,6 +218,7 @@ class Parser {
       ExpectSign(")", "a ) is missing");
       return node;
     }
+    if (here.kind == Kind::kDuration) return Mistake(here.at, "a duration stands in a window only: avg(temp, " + here.text + ")");
     if (here.text == "NULL") return {What::kNull, "", here.at, {}};
     if (here.text == "TRUE" || here.text == "FALSE") return {What::kNumber, here.text == "TRUE" ? "1" : "0", here.at, {}};
     if (here.text == "CASE") return Case(here.at);
@@ -230,14 +246,15 @@ class Parser {
 
   ConditionNode Call(const ConditionToken& name) {
     ConditionNode node{What::kCall, Lower(name.text), name.at, {}};
+    ++place_;
+    for (bool more = !IsSign(")"); more; more = TakeSign(",")) {
+      if (Here().kind == Kind::kDuration) return Window(std::move(node));
+      node.parts.push_back(Or());
+    }
+    const auto time = std::find(kTimes.begin(), kTimes.end(), node.text);
+    if (time != kTimes.end()) return Time(std::move(node), static_cast<int>(time - kTimes.begin()));
     const ConditionFunction* function = FindConditionFunction(node.text);
     if (function == nullptr) return Mistake(name.at, UnknownFunction(node.text));
-    ++place_;
-    if (!IsSign(")")) {
-      do {
-        node.parts.push_back(Or());
-      } while (TakeSign(","));
-    }
     ExpectSign(")", "a ) is missing");
     if (node.parts.size() >= function->least && node.parts.size() <= function->most) return node;
     const std::string least = std::to_string(function->least);
@@ -249,13 +266,49 @@ class Parser {
             " values");
   }
 
-  static std::string UnknownFunction(const std::string& name) {
-    std::string known;
-    for (const ConditionFunction& function : kFunctions) known += (known.empty() ? "" : ", ") + std::string(function.name);
-    return "there is no function `" + name + "`; there are " + known;
+  // Behind what it is over, before its duration: avg(temp, 30s), count(5m).
+  ConditionNode Window(ConditionNode node) {
+    if (!IsWindow(node.text)) return Mistake(node.at, "`" + node.text + "` takes no duration; windows are " + Names(kWindows));
+    if (scope_ == ConditionScope::kEvent) return Mistake(node.at, "a window looks at earlier events, which only a rule can");
+    const bool counts_events = node.parts.empty() && node.text == "count";
+    if (node.parts.size() != 1 && !counts_events) return Mistake(node.at, "a window is written " + node.text + "(temp, 30s)");
+    node.what = What::kWindow;
+    node.duration = *ParseDuration(Here().text);
+    if (node.duration.count() == 0 || node.duration > kLongestWindow) return Mistake(Here().at, "a window is 1ms to 30d long");
+    ++place_;
+    if (counts_events) node.parts.push_back({What::kNumber, "1", node.at, {}});
+    ExpectSign(")", "a ) is missing");
+    return node;
+  }
+
+  ConditionNode Time(ConditionNode node, int part) {
+    if (scope_ == ConditionScope::kEvent) return Mistake(node.at, "the time is for rules: only a rule knows " + node.text + "()");
+    if (!node.parts.empty()) return Mistake(node.at, node.text + "() takes no values: it is of the time of the event");
+    ExpectSign(")", "a ) is missing");
+    return {What::kNumeric, "+", node.at, Parts({What::kInput, kTimeMark + std::to_string(part), node.at, {}})};
+  }
+
+  template <typename List>
+  static std::string Names(const List& names) {
+    std::string text;
+    for (const std::string_view name : names) text += (text.empty() ? "" : ", ") + std::string(name);
+    return text;
+  }
+
+  std::string UnknownFunction(const std::string& name) const {
+    if (IsWindow(name)) return "a window wants to know how long: " + name + "(temp, 30s)";
+    std::vector<std::string> known;
+    for (const ConditionFunction& function : kFunctions) known.emplace_back(function.name);
+    if (scope_ == ConditionScope::kStream) {
+      known.insert(known.end(), kWindows.begin(), kWindows.end());
+      known.insert(known.end(), kTimes.begin(), kTimes.end());
+    }
+    const std::string meant = SlipSuggestion(name, known);
+    return "there is no function `" + name + "`" + (meant.empty() ? "; there are " + Names(known) : "." + meant);
   }
 
   const std::string& text_;
+  const ConditionScope scope_;
   const std::vector<ConditionToken> tokens_;
   std::size_t place_ = 0;
   int depth_ = 0;
@@ -269,10 +322,11 @@ const ConditionFunction* FindConditionFunction(std::string_view name) {
   return found == kFunctions.end() ? nullptr : &*found;
 }
 
-Result<ConditionNode> ParseConditionTree(const std::string& text) {
+Result<ConditionNode> ParseConditionTree(const std::string& text, ConditionScope scope) {
+  if (text.size() > kMaxLength) return Fail(ErrorCode::kInvalid, "a condition has " + std::to_string(kMaxLength) + " characters at most");
   Result<std::vector<ConditionToken>> tokens = TokenizeCondition(text);
   if (!tokens) return tl::unexpected<Error>(tokens.error());
-  return Parser(text, std::move(*tokens)).Run();
+  return Parser(text, scope, std::move(*tokens)).Run();
 }
 
 }  // namespace sluice

@@ -5,10 +5,12 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "config/config.h"
 #include "gateway/condition_syntax.h"
 #include "gateway/result.h"
 
@@ -44,14 +46,27 @@ struct ConditionNode {
     kIsNull,  ///< ISNULL NOTNULL
     kCase,    ///< WHEN, THEN, WHEN, THEN, ..., and ELSE if their number is odd
     kCall,
+    kWindow,  ///< Function over the numbers of a part; its `duration` says how long. Of rules only.
   };
   What what;
   std::string text;
   std::size_t at;  ///< Place in the condition.
   std::vector<ConditionNode> parts;
+  Duration duration{0};
 };
 
+/// What a condition may look at.
+enum class ConditionScope {
+  kEvent,   ///< One event.
+  kStream,  ///< Earlier ones too, and the time: there are windows, and time() and its parts.
+};
+
+/// Prometheus' functions of the time, all UTC: seconds since 1970, and parts of a date; Sunday is day 0 of a week.
+enum class TimePart : std::uint8_t { kTime, kMinute, kHour, kDayOfWeek, kDayOfMonth, kMonth };
+/// Their calls are inputs of names that no configuration can have: this, and the number of the part.
+constexpr char kTimeMark = '\x03';
+
 /// kInvalid names the first mistake and its character.
-Result<ConditionNode> ParseConditionTree(const std::string& text);
+Result<ConditionNode> ParseConditionTree(const std::string& text, ConditionScope scope);
 
 }  // namespace sluice

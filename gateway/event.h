@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "config/config.h"
+
 namespace sluice {
 
 /// Wall time, UTC, nanoseconds since 1970-01-01.
@@ -51,6 +53,7 @@ struct Event {
   WallTime received;                           ///< As the clock said, right or not.
   std::chrono::nanoseconds since_boot{0};      ///< The same moment on the clock of the boot. Not stored: see Row::unsynchronized.
   std::uint8_t qos = 0;
+  PayloadFormat format = PayloadFormat::kJson;  ///< How to read the payload, if somebody does. Not stored.
   bool retained = false;
   bool duplicate = false;            ///< The broker marked it as sent before. Proves nothing; sinks mark it, too.
   Refusal refusal = Refusal::kNone;  ///< Not kNone: the payload was discarded, the event is only counted.
@@ -58,6 +61,11 @@ struct Event {
 
 /// Milliseconds that the box is known to have lived since its outbox was made (gateway/running_time.h): what a time to live counts.
 using RunningTime = std::chrono::milliseconds;
+
+/// Milliseconds that the daemon has run on its outbox, over all its lives: the clock of the rules. While it does not run this stands still,
+/// so that nobody is held silent, and nothing true, for a time that nobody has looked at.
+using AliveTime = std::chrono::milliseconds;
+constexpr AliveTime kNeverAlive = AliveTime::max();
 
 /// A moment on the clock of one boot of the box, for events that came while the wall clock was not known to be right.
 struct BootTime {

@@ -1,5 +1,6 @@
 #include "gateway/explain.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "gateway/router.h"
@@ -13,19 +14,45 @@ std::string Line(const std::string& what, const std::string& text) {
   return what + std::string(what.size() < 8 ? 8 - what.size() : 1, ' ') + text + "\n";
 }
 
-// The first source that subscribes decides the name in templates.
-std::string ExplainSources(const Config& config, const std::string& topic, std::string& source) {
-  std::string text;
-  for (const MqttSourceConfig& candidate : config.sources) {
-    for (const Subscription& subscription : candidate.subscribe) {
-      Captures captures;
-      Result<TopicFilter> filter = TopicFilter::Parse(subscription.filter);
-      if (!filter || !filter->Matches(topic, captures)) continue;
-      if (text.empty()) source = candidate.name;
-      text += Line("source", candidate.name + " (subscribed by " + subscription.filter + ", QoS " + std::to_string(subscription.qos) + ")");
+struct Subscriber {
+  const MqttSourceConfig* source;
+  const Subscription* subscription;
+};
+
+std::vector<Subscriber> SubscribersTo(const std::string& topic, const Config& config) {
+  std::vector<Subscriber> subscribers;
+  Captures captures;
+  for (const MqttSourceConfig& source : config.sources) {
+    for (const Subscription& subscription : source.subscribe) {
+      const Result<TopicFilter> filter = TopicFilter::Parse(WithoutShare(subscription.filter));
+      if (filter && filter->Matches(topic, captures)) subscribers.push_back({&source, &subscription});
     }
   }
+  return subscribers;
+}
+
+std::string ExplainSources(const std::vector<Subscriber>& subscribers) {
+  std::string text;
+  for (const auto& [source, subscription] : subscribers) {
+    std::string how = subscription->filter + ", QoS " + std::to_string(subscription->qos);
+    if (subscription->format != PayloadFormat::kJson)
+      how += ", " + std::string(kPayloadFormats[static_cast<std::size_t>(subscription->format)]);
+    text += Line("source", source->name + " (subscribed by " + how + ")");
+  }
   return text.empty() ? Line("source", "none: no source subscribes to this topic") : text;
+}
+
+std::string ExplainRules(const Config& config, const std::string& topic) {
+  std::string text;
+  for (const RuleConfig& rule : config.rules) {
+    Captures captures;
+    const bool looks = std::any_of(rule.match.begin(), rule.match.end(), [&](const std::string& match) {
+      const Result<TopicFilter> filter = TopicFilter::Parse(match);
+      return filter && filter->Matches(topic, captures);
+    });
+    if (looks) text += Line("rule", rule.alert + (rule.enabled ? "" : " (disabled)"));
+  }
+  return text;
 }
 
 std::string ExplainFields(const std::vector<std::string>& fields) {
@@ -66,20 +93,24 @@ Result<std::string> Explain(const Config& config, const std::string& topic, cons
     return Fail(ErrorCode::kInvalid, "`" + topic + "` is a filter, not a topic: it has a wildcard");
   Result<Router> router = Router::Create(config);
   if (!router) return tl::unexpected<Error>(router.error());
-  std::string source = "?";
-  std::string text = Line("topic", topic) + ExplainSources(config, topic, source);
+  const std::vector<Subscriber> subscribers = SubscribersTo(topic, config);
+  std::string text = Line("topic", topic) + ExplainSources(subscribers);
+  // The first decides the name in templates, and how the payload is read.
+  const std::string source = subscribers.empty() ? "?" : subscribers[0].source->name;
   Event event;
+  if (!subscribers.empty()) event.format = subscribers[0].subscription->format;
   event.topic = topic;
   event.payload = payload.value_or("");
   std::vector<Routed> routed;
   router->Route(event, source, routed);
-  for (const std::string& route : router->MatchingRoutes(topic, payload ? &*payload : nullptr)) text += Line("route", route);
+  for (const std::string& route : router->MatchingRoutes(topic, payload ? &*payload : nullptr, event.format)) text += Line("route", route);
   const std::vector<std::string> fields = router->FieldsFor(topic);
   if (!fields.empty() && !payload) text += Line("payload", "name a file with one: its fields are needed: " + ExplainFields(fields));
   for (const Routed& one : routed) {
     const std::string& lane_class = config.classes[router->lanes()[one.lane].lane_class].name;
     text += ExplainTarget(config, one, lane_class, topic, payload.has_value());
   }
+  text += ExplainRules(config, topic);
   if (routed.empty()) text += Line("route", "none: the event is dropped, and counted as unrouted");
   return text;
 }

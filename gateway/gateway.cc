@@ -59,8 +59,10 @@ Gateway::Gateway(const Config& config, Router router, Parts parts)
       running_clock_(parts.clock_kept, parts.wall_clock.Read()),
       sinks_(std::move(parts.sinks)),
       sources_(std::move(parts.sources)),
+      rule_records_(std::move(parts.rule_records)),
+      alert_desk_(MakeAlertDesk(std::move(parts.rules), parts.clock_kept)),
       committer_(CommitterOptions(config, parts.last_seq),
-                 {router_, destinations_, parts.inbox, parts.store, parts.clock, parts.wall_clock, running_clock_},
+                 {router_, destinations_, parts.inbox, parts.store, parts.clock, parts.wall_clock, running_clock_, alert_desk_.get()},
                  {.on_cut =
                       [this] {
                         for (auto& source : sources_) source->OnCut();
@@ -77,6 +79,16 @@ Gateway::Gateway(const Config& config, Router router, Parts parts)
                        std::move(parts.status), [this] { return AreUp(status_lanes_); }) {
   parts.inbox.SetUrgent([this](const Event& event) { return router_.IsUrgent(event.topic); });
   MakeForwarders(config, parts.lanes);
+}
+
+// What is kept of rules that are gone has to go, too.
+std::unique_ptr<AlertDesk> Gateway::MakeAlertDesk(std::unique_ptr<Rules> rules, const ClockKept& kept) const {
+  if (!rules || (rules->IsEmpty() && rule_records_.empty())) return nullptr;
+  return std::make_unique<AlertDesk>(std::move(rules), AliveClock(kept, wall_clock_.Read()), [this] {
+    std::vector<bool> connected;
+    for (const auto& source : sources_) connected.push_back(source->IsConnected());
+    return connected;
+  });
 }
 
 std::vector<std::size_t> Gateway::LanesOf(std::string_view own_topic) const {
@@ -139,7 +151,9 @@ LaneSlot Gateway::MakeForwarder(const Config& config, const LaneState& lane, Sin
 }
 
 void Gateway::Start() {
+  if (alert_desk_) alert_desk_->Start(std::exchange(rule_records_, {}), wall_clock_.Read());
   for (auto& forwarder : forwarders_) forwarder->Start();
+  committer_.StartRules();
   for (auto& source : sources_) source->Start();
   gap_reporter_.Start();
   status_reporter_.Start();
@@ -166,6 +180,10 @@ std::vector<ForwarderStatus> Gateway::Forwarders() const {
   return all;
 }
 
+std::vector<RuleStatus> Gateway::RuleStatuses() const {
+  return alert_desk_ ? alert_desk_->Status() : std::vector<RuleStatus>();
+}
+
 void Gateway::Stop(std::chrono::milliseconds limit, std::function<void(bool)> stopped) {
   stop_limit_ = limit;
   stopped_ = std::move(stopped);
@@ -177,7 +195,10 @@ void Gateway::Stop(std::chrono::milliseconds limit, std::function<void(bool)> st
 
 void Gateway::OnQuiet() {
   if (--awaited_ > 0) return;
-  status_reporter_.Stop([this] { committer_.Flush([this](bool clean) { OnInboxFlushed(clean); }); });
+  status_reporter_.Stop([this] {
+    if (alert_desk_) alert_desk_->Stop();
+    committer_.Flush([this](bool clean) { OnInboxFlushed(clean); });
+  });
 }
 
 void Gateway::OnInboxFlushed(bool clean) {

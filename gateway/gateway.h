@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "config/config.h"
+#include "gateway/alert_desk.h"
 #include "gateway/committer.h"
 #include "gateway/destinations.h"
 #include "gateway/forwarder.h"
@@ -19,6 +20,7 @@
 #include "gateway/inbox.h"
 #include "gateway/ports.h"
 #include "gateway/router.h"
+#include "gateway/rules.h"
 #include "gateway/status_reporter.h"
 
 namespace sluice {
@@ -36,7 +38,9 @@ class Gateway {
     std::vector<LaneState> lanes;              ///< Those of the router, in its order; then others that hold rows.
     std::vector<std::unique_ptr<Sink>> sinks;  ///< One for each lane; null if it is not configured any more.
     std::vector<std::unique_ptr<Source>> sources;
-    std::function<StatusFacts()> status;  ///< All but the counters. Called only while the gateway is there.
+    std::unique_ptr<Rules> rules;
+    std::vector<RuleRecord> rule_records;  ///< Of the life before.
+    std::function<StatusFacts()> status;   ///< All but the counters. Called only while the gateway is there.
   };
 
   Gateway(const Config& config, Router router, Parts parts);
@@ -44,6 +48,7 @@ class Gateway {
   void Start();
   std::vector<SourceStatus> Sources() const;
   std::vector<ForwarderStatus> Forwarders() const;
+  std::vector<RuleStatus> RuleStatuses() const;
   /// For replays.
   Committer& committer() { return committer_; }
   /// The inbox woke the loop.
@@ -52,6 +57,7 @@ class Gateway {
   void Stop(std::chrono::milliseconds limit, std::function<void(bool clean)> stopped);
 
  private:
+  std::unique_ptr<AlertDesk> MakeAlertDesk(std::unique_ptr<Rules> rules, const ClockKept& kept) const;
   Committer::Options CommitterOptions(const Config& config, Seq last_seq) const;
   void MakeForwarders(const Config& config, const std::vector<LaneState>& lanes);
   LaneSlot MakeForwarder(const Config& config, const LaneState& lane, Sink* sink);
@@ -76,6 +82,8 @@ class Gateway {
   std::vector<std::unique_ptr<Sink>> sinks_;
   std::vector<std::unique_ptr<Source>> sources_;
   std::vector<std::unique_ptr<Forwarder>> forwarders_;
+  std::vector<RuleRecord> rule_records_;         // Until the start.
+  const std::unique_ptr<AlertDesk> alert_desk_;  // Null: there are no rules, and were none.
   Committer committer_;
   const std::unique_ptr<Timer> expiry_timer_;
   const std::vector<std::size_t> gap_lanes_;     // Where gap records go,

@@ -56,20 +56,21 @@ void Inbox::Push(ConnectionId connection, Event event) {
     std::lock_guard lock(mutex_);
     auto it = connections_.find(connection);
     if (it == connections_.end()) return;
-    const bool was_due = CutDue();
+    const bool was_due = CutDue(0, 0);
     urgent_waits_ |= urgent;
     ++it->second.handed;
     ++undone_events_;
     undone_bytes_ += bytes;
     waiting_bytes_ += bytes;
     waiting_.push_back({connection, it->second.source, bytes, std::move(event)});
-    wake = waiting_.size() == 1 || (!was_due && CutDue());
+    wake = waiting_.size() == 1 || (!was_due && CutDue(0, 0));
   }
   if (wake) wake_();
 }
 
-bool Inbox::CutDue() const {
-  return urgent_waits_ || rest_waits_ || waiting_.size() >= limits_.cut_events || waiting_bytes_ >= limits_.cut_bytes;
+bool Inbox::CutDue(std::size_t taken_events, std::size_t taken_bytes) const {
+  return urgent_waits_ || rest_waits_ || waiting_.size() + taken_events >= limits_.cut_events ||
+         waiting_bytes_ + taken_bytes >= limits_.cut_bytes;
 }
 
 bool Inbox::IsEmpty() const {
@@ -77,9 +78,9 @@ bool Inbox::IsEmpty() const {
   return waiting_.empty();
 }
 
-bool Inbox::IsCutDue() const {
+bool Inbox::IsCutDue(std::size_t taken_events, std::size_t taken_bytes) const {
   std::lock_guard lock(mutex_);
-  return CutDue();
+  return CutDue(taken_events, taken_bytes);
 }
 
 bool Inbox::HasUrgent() const {

@@ -59,8 +59,8 @@ class Inbox {
   void Push(ConnectionId connection, Event event);
 
   bool IsEmpty() const;
-  /// A cut limit is reached.
-  bool IsCutDue() const;
+  /// A cut limit is reached, by what waits and what was taken and is not cut yet.
+  bool IsCutDue(std::size_t taken_events = 0, std::size_t taken_bytes = 0) const;
   /// An urgent event waits.
   bool HasUrgent() const;
   /// What waits, in order of arrival: all, or as much as makes `max_bytes`; the rest is due for the next cut.
@@ -83,7 +83,7 @@ class Inbox {
     bool retired = false;
   };
 
-  bool CutDue() const;  // REQUIRES: mutex_ held.
+  bool CutDue(std::size_t taken_events, std::size_t taken_bytes) const;  // REQUIRES: mutex_ held.
 
   const Limits limits_;
   const std::function<void()> wake_;

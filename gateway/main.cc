@@ -36,6 +36,9 @@
 #include "gateway/inbox.h"
 #include "gateway/log.h"
 #include "gateway/loop.h"
+#include "gateway/rules.h"
+#include "gateway/rules_command.h"
+#include "gateway/rules_task.h"
 #include "gateway/start_reason.h"
 #include "gateway/status_command.h"
 #include "gateway/status_task.h"
@@ -61,6 +64,10 @@ Inbox::Limits InboxLimits(const Config& config) {
   for (const MqttSourceConfig& source : config.sources) window = std::min<std::size_t>(window, source.receive_maximum);
   // Half the smallest receive window: while one half is being made durable the broker can send the other.
   return {kInboxEvents, kInboxBytes, std::max<std::size_t>(1, window / 2), kCutBytes};
+}
+
+std::int64_t CostClock() {
+  return std::chrono::steady_clock::now().time_since_epoch().count();
 }
 
 struct CertificateFile {
@@ -119,9 +126,11 @@ class Daemon {
     if (!gate) return tl::unexpected<Error>(gate.error());
     gate_ = std::move(*gate);
     control_ = std::make_unique<MqttControl>(loop_);
-    Gateway::Parts parts{loop_,           wall_clock_, inbox_, *store_,       store_->last_seq(),
-                         store_->clock(), Lanes(),     {},     MakeSources(), [this] { return Status(); }};
     const Identity identity{config_.gateway.id, store_->outbox_id()};
+    Result<std::unique_ptr<Rules>> rules = Rules::Create(config_, identity, CostClock);
+    if (!rules) return tl::unexpected<Error>(rules.error());
+    Gateway::Parts parts{loop_,   wall_clock_, inbox_,        *store_,           store_->last_seq(),        store_->clock(),
+                         Lanes(), {},          MakeSources(), std::move(*rules), store_->TakeRuleRecords(), [this] { return Status(); }};
     for (const LaneState& lane : parts.lanes) {
       const SinkConfig* sink = FindSink(lane.sink);
       if (sink == nullptr) {
@@ -166,6 +175,10 @@ class Daemon {
     if (!store) return tl::unexpected<Error>(store.error());
     store_ = std::move(*store);
     start_reason_ = StartReason(store_->clock(), store_->was_closed(), wall_clock_.Read());
+    if (store_->damaged_rule_records() > 0) {
+      Log(LogLevel::kError, "outbox", "records of rules are damaged: what they said of alerts is forgotten",
+          {{"records", std::to_string(store_->damaged_rule_records())}});
+    }
     if (!store_->set_aside().empty()) {
       Log(LogLevel::kError, "outbox", "the file was damaged or of a newer version: it is set aside, a new one is in use",
           {{"file", store_->set_aside()}});
@@ -190,6 +203,7 @@ class Daemon {
     };
     letter_desk_.emplace(LetterDesk{*store_, gateway_->committer(), store_->lanes(), identity, event_json});
     HandleDeadLetters(*control_socket_, *letter_desk_);
+    control_socket_->Handle("rules", RulesHandler([this] { return gateway_->RuleStatuses(); }));
     control_socket_->Handle("status", StatusHandler(*store_, [this] { return Status(); }));
   }
 
@@ -207,6 +221,7 @@ class Daemon {
     facts.sources = gateway_->Sources();
     facts.lanes = store_->lanes();
     facts.forwarders = gateway_->Forwarders();
+    facts.rules = gateway_->RuleStatuses();
     for (const CertificateFile& file : CertificateFiles(config_))
       facts.certificates.push_back({file.used_by, CertificateExpiry(file.path)});
     return facts;
@@ -321,6 +336,13 @@ int Show(const Command& command) {
   return kExitOk;
 }
 
+Result<Config> LoadForTest(const std::string& path) {
+  LoadedConfig loaded = LoadConfig(path, ReferenceMode::kCheckOnly);
+  PrintAll(loaded.mistakes, "error");
+  if (!loaded.mistakes.empty()) return Fail(ErrorCode::kInvalid, "the configuration " + path + " has mistakes");
+  return std::move(loaded.config);
+}
+
 /// Nothing if no file was named.
 Result<std::optional<std::string>> ReadPayload(const std::string& path) {
   if (path.empty()) return std::optional<std::string>();
@@ -386,6 +408,10 @@ int Main(int argc, char** argv) {
       return AskWith(command, ShowStatus);
     case Verb::kDeadLetters:
       return AskWith(command, RunDeadLetters);
+    case Verb::kRulesList:
+      return AskWith(command, ListRules);
+    case Verb::kRulesTest:
+      return TestRules(command, LoadForTest);
     case Verb::kVersion:
       std::printf("sluice %s\n", kVersion);
       return kExitOk;

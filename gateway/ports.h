@@ -111,6 +111,8 @@ class Source {
  public:
   virtual ~Source() = default;
   virtual SourceStatus Status() const = 0;
+  /// Events come in, if there are any.
+  virtual bool IsConnected() const = 0;
   virtual void Start() = 0;
   /// A batch is about to be taken from the inbox. What the client library has written so far acknowledges only events of this batch or
   /// earlier ones: the moment to collect it (bytes first, then the ticket), once a batch instead of once an event. In between, while events
@@ -217,10 +219,31 @@ struct SourceCount {
   std::uint64_t redelivered = 0;  ///< Of those received, how many the broker marked as sent before.
 };
 
+/// What is kept of one key of a rule over a restart: a new one takes the place of what was kept before, an empty one deletes it. What it
+/// says is the rules' business (gateway/rule_memory.h).
+struct RuleRecord {
+  enum class Kind : std::uint8_t {
+    kState,   ///< That it is pending or firing: small, kept whenever it changes.
+    kMemory,  ///< Its windows and when it was heard of last: kept now and then.
+  };
+  Kind kind = Kind::kState;
+  std::string rule;
+  std::string key;
+  std::string data;
+  bool operator==(const RuleRecord&) const = default;
+};
+/// As Footprint of a row. One that deletes brings nothing.
+inline Bytes Footprint(const RuleRecord& record) {
+  constexpr Bytes kFixed = 64;
+  return record.data.empty() ? 0 : kFixed + record.rule.size() + record.key.size() + record.data.size();
+}
+
 /// Where the running time stood, to go on from after a restart.
 struct ClockKept {
   RunningTime running{0};
   ClockReading reading;
+  AliveTime alive{0};  ///< Of the rules (gateway/alive_clock.h), as is
+  AliveTime off{0};    ///< how long the daemon was off, all its times together.
 };
 
 /// One transaction. All of it is durable or none of it.
@@ -234,18 +257,22 @@ struct Batch {
   std::vector<LaneDrop> drops;
   std::vector<SourceCount> sources;
   std::vector<Gap> told_gaps;  ///< Their records are among the rows appended.
-  bool reserved = false;       ///< The rows are of the gateway itself or of a class that is kept: they may use what is held back for such.
+  /// Of all for one key the last counts. They stand or fall with the rows. Without rows and sources each stands by itself: after a failure
+  /// some may be there, and all are to be given again; they may use what is held back.
+  std::vector<RuleRecord> rule_records;
+  bool reserved = false;  ///< The rows are of the gateway itself or of a class that is kept: they may use what is held back for such.
   ClockKept clock;
 
   std::vector<DroppedRows> dropped;  ///< The store's answer, one for each of `drops`.
 };
-/// Of the rows that it brings.
+/// Of the rows and records that it brings.
 inline Bytes Footprint(const Batch& batch) {
   Bytes bytes = 0;
   for (const LaneAppend& append : batch.appends) {
     for (const Row& row : append.rows) bytes += Footprint(row);
   }
   for (const Misfit& misfit : batch.misfits) bytes += Footprint(misfit.row);
+  for (const RuleRecord& record : batch.rule_records) bytes += Footprint(record);
   return bytes;
 }
 
@@ -300,8 +327,9 @@ struct LaneState {
 class EventStore {
  public:
   virtual ~EventStore() = default;
-  /// One at a time. On success the batch is durable (fsynced). On failure nothing of it is visible: kFull (no room; a batch without appends
-  /// may still work) or kUnavailable (disk failing; the store has tried to reopen). The batch comes back, to be used or tried again.
+  /// One at a time. On success the batch is durable (fsynced). On failure nothing of it is visible: kFull (no room; a batch without
+  /// Footprint may still work) or kUnavailable (disk failing; the store has tried to reopen). The batch comes back, to be used or tried
+  /// again.
   virtual void Commit(Batch batch, std::function<void(Result<void>, Batch)> done) = 0;
   /// Rows of `lane` with seq > `after`, at most `max_bytes` of them by Footprint (but at least one). One read per lane at a time.
   virtual void Read(LaneId lane, Seq after, std::size_t max_bytes, std::function<void(Result<LaneRead>)> done) = 0;

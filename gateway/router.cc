@@ -132,22 +132,22 @@ void Router::Walk(const std::string& topic, bool decided, const Visit& visit) co
 }
 
 void Router::Route(const Event& event, const std::string& source, std::vector<Routed>& routed) const {
-  if (payload_) payload_->Use(event.payload);
+  if (payload_) payload_->Use(event.payload, event.format);
   Walk(event.topic, true, [&](const Entry& entry, const Captures& captures) { Append(entry, event, source, captures, routed); });
   if (routed.empty() && unrouted_) Append(*unrouted_, event, source, Captures{}, routed);
 }
 
-std::vector<const Router::Entry*> Router::EntriesFor(const std::string& topic, const std::string* payload) const {
-  if (payload != nullptr && payload_) payload_->Use(*payload);
+std::vector<const Router::Entry*> Router::EntriesFor(const std::string& topic, const std::string* payload, PayloadFormat format) const {
+  if (payload != nullptr && payload_) payload_->Use(*payload, format);
   std::vector<const Entry*> entries;
   Walk(topic, payload != nullptr, [&](const Entry& entry, const Captures&) { entries.push_back(&entry); });
   if (entries.empty() && unrouted_) entries.push_back(&*unrouted_);
   return entries;
 }
 
-std::vector<std::string> Router::MatchingRoutes(const std::string& topic, const std::string* payload) const {
+std::vector<std::string> Router::MatchingRoutes(const std::string& topic, const std::string* payload, PayloadFormat format) const {
   std::vector<std::string> names;
-  for (const Entry* entry : EntriesFor(topic, payload)) {
+  for (const Entry* entry : EntriesFor(topic, payload, format)) {
     names.push_back(entry->route + (entry->when ? ", when " + entry->when->text() : ""));
   }
   return names;
@@ -155,7 +155,7 @@ std::vector<std::string> Router::MatchingRoutes(const std::string& topic, const 
 
 std::vector<std::string> Router::FieldsFor(const std::string& topic) const {
   std::vector<std::string> fields;
-  for (const Entry* entry : EntriesFor(topic, nullptr)) {
+  for (const Entry* entry : EntriesFor(topic, nullptr, PayloadFormat::kJson)) {
     AddNames(entry->fields, fields);
     if (entry->when) AddNames(entry->when->fields(), fields);
   }

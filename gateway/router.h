@@ -45,7 +45,8 @@ class Router {
   bool IsUrgent(const std::string& topic) const;
   /// Names of the routes that take `topic`, in order, with their conditions; for people. Without a payload (null) those whose conditions
   /// are not known are among them.
-  std::vector<std::string> MatchingRoutes(const std::string& topic, const std::string* payload) const;
+  std::vector<std::string> MatchingRoutes(const std::string& topic, const std::string* payload,
+                                          PayloadFormat format = PayloadFormat::kJson) const;
   /// The fields of the payload that these look at.
   std::vector<std::string> FieldsFor(const std::string& topic) const;
 
@@ -69,7 +70,7 @@ class Router {
   static bool Takes(const Entry& entry, const std::string& topic, Captures& captures);
   template <typename Visit>
   void Walk(const std::string& topic, bool decided, const Visit& visit) const;
-  std::vector<const Entry*> EntriesFor(const std::string& topic, const std::string* payload) const;
+  std::vector<const Entry*> EntriesFor(const std::string& topic, const std::string* payload, PayloadFormat format) const;
   void Append(const Entry& entry, const Event& event, const std::string& source, const Captures& captures,
               std::vector<Routed>& routed) const;
 

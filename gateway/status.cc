@@ -69,6 +69,18 @@ Json LaneDocument(const LaneState& lane, const StatusFacts& facts) {
   return json;
 }
 
+Json AlertsDocument(const std::vector<RuleStatus>& rules) {
+  Json json{{"rules", rules.size()}, {"pending", 0}, {"firing", 0}, {"suppressed", 0}, {"forgotten", 0}};
+  const auto add = [&](const char* name, std::uint64_t amount) { json[name] = json[name].get<std::uint64_t>() + amount; };
+  for (const RuleStatus& rule : rules) {
+    add("pending", rule.pending);
+    add("firing", rule.firing);
+    add("suppressed", rule.counts.suppressed);
+    add("forgotten", rule.counts.forgotten);
+  }
+  return json;
+}
+
 std::string Scalar(const Json& value) {
   return value.is_string() ? value.get<std::string>() : value.dump();
 }
@@ -110,6 +122,7 @@ Json StatusDocument(const StatusFacts& facts) {
   for (const CertificateStatus& certificate : facts.certificates) json["certificates"].push_back(CertificateDocument(certificate));
   json["sources"] = Json::object();
   for (const SourceStatus& source : facts.sources) json["sources"][source.name] = SourceDocument(source, facts.counters);
+  if (!facts.rules.empty()) json["alerts"] = AlertsDocument(facts.rules);
   json["lanes"] = Json::array();
   for (const LaneState& lane : facts.lanes) json["lanes"].push_back(LaneDocument(lane, facts));
   return json;
@@ -125,6 +138,7 @@ std::string StatusText(const Json& document) {
   for (const auto& [name, source] : document["sources"].items()) {
     text += "source " + name + " (" + Scalar(source["state"]) + ")" + Members(source, {"state", "last_error"}) + "\n" + ErrorLine(source);
   }
+  if (document.contains("alerts")) text += "alerts" + Members(document["alerts"], {}) + "\n";
   for (const Json& lane : document["lanes"]) {
     text += "lane " + Scalar(lane["id"]) + " " + Scalar(lane["sink"]) + "/" + Scalar(lane["class"]) + " (" + Scalar(lane["state"]) + ")" +
             Members(lane, {"id", "sink", "class", "state", "last_error", "last_error_time"}) + "\n" + ErrorLine(lane);

@@ -3,6 +3,7 @@
 //   version, gateway, outbox, config, time, clock_synchronized, uptime_s, start_reason (gateway/start_reason.h)
 //   disk{used_bytes, max_bytes, free_bytes}, dead_letters_bytes, certificates[used_by, expires | error]
 //   sources{<name>: state, last_error, since_start{...}, and its counters}
+//   alerts{rules, pending, firing, suppressed, forgotten}, if there are rules; each by itself: `sluice rules list`
 //   lanes[id, sink, class, state, in_flight, oldest_age_s, sent_bytes_today, last_error, last_error_time, and its counters]
 //
 // `config` is a hash of what is in force, without secrets. Counters are those of the ledger (store/FORMAT.md), whatever there are:
@@ -18,6 +19,7 @@
 #include "gateway/forwarder.h"
 #include "gateway/ports.h"
 #include "gateway/result.h"
+#include "gateway/rules.h"
 
 namespace sluice {
 
@@ -40,6 +42,7 @@ struct StatusFacts {
   std::vector<LaneState> lanes;  ///< All of the outbox, also those that nobody forwards any more. Only their names are used.
   std::vector<ForwarderStatus> forwarders;
   std::vector<CertificateStatus> certificates;
+  std::vector<RuleStatus> rules;
   StoreCounters counters;
 };
 

@@ -15,6 +15,13 @@ bool IsName(std::string_view text) {
 
 }  // namespace
 
+std::string_view WithoutShare(std::string_view filter) {
+  constexpr std::string_view kShared = "$share/";
+  if (!filter.starts_with(kShared)) return filter;
+  const std::size_t group_end = filter.find('/', kShared.size());
+  return group_end == std::string_view::npos ? "" : filter.substr(group_end + 1);
+}
+
 Result<TopicFilter::Level> TopicFilter::ParseLevel(std::string_view text) {
   using Kind = Level::Kind;
   if (text == "+") return Level{Kind::kAny, ""};

@@ -21,8 +21,16 @@ struct Captures {
   std::size_t count = 0;
 };
 
+/// Of a shared subscription, `$share/group/filter`: what the group subscribes to.
+std::string_view WithoutShare(std::string_view filter);
+
 class TopicFilter {
  public:
+  struct Level {
+    enum class Kind : unsigned char { kText, kAny, kNamed, kRest } kind;
+    std::string text;
+  };
+
   /// kInvalid says what is wrong and where.
   static Result<TopicFilter> Parse(std::string_view text);
 
@@ -31,6 +39,8 @@ class TopicFilter {
 
   /// Names of the named wildcards, from left to right.
   const std::vector<std::string>& names() const { return names_; }
+  /// One at least; kRest is the last.
+  const std::vector<Level>& levels() const { return levels_; }
   /// As MQTT knows it: names replaced by `+`.
   std::string Plain() const;
   /// Some topic matches both.
@@ -39,10 +49,6 @@ class TopicFilter {
   bool Covers(const TopicFilter& other) const;
 
  private:
-  struct Level {
-    enum class Kind : unsigned char { kText, kAny, kNamed, kRest } kind;
-    std::string text;
-  };
   bool IsReserved() const;
   static Result<Level> ParseLevel(std::string_view text);
 

@@ -20,7 +20,7 @@ namespace sluice {
 namespace {
 
 constexpr int kFormatMajor = 1;
-constexpr int kFormatMinor = 1;
+constexpr int kFormatMinor = 2;
 constexpr int kPageSize = 4096;
 constexpr std::int64_t kVacuumPages = 256;
 constexpr Bytes kLeastPart = 64u << 10;
@@ -74,8 +74,14 @@ bool IsFull(const Result<void>& result) {
   return !result && result.error().code == ErrorCode::kFull;
 }
 
+// What must not be applied twice.
 bool HasRows(const Batch& batch) {
   return !batch.appends.empty() || !batch.misfits.empty() || !batch.sources.empty();
+}
+
+// What keeping it takes in the WAL, about: most often it is on a page of its own.
+Bytes WalBytes(const RuleRecord& record) {
+  return kPageSize + record.key.size() + record.data.size();
 }
 
 }  // namespace
@@ -104,6 +110,8 @@ Result<Outbox> Outbox::Open(Options options) {
 
 Result<void> Outbox::OpenOrSetAside() {
   Result<void> opened = OpenFile();
+  // A file of an older version is completed, and lanes are made: on a full disk too.
+  if (IsFull(opened) && ballast_.Drop()) opened = OpenFile();
   const bool unusable = !opened && (opened.error().code == ErrorCode::kCorrupt || opened.error().code == ErrorCode::kInvalid);
   if (!unusable) return opened;
   if (Result<void> aside = SetAside(); !aside) return aside;
@@ -151,6 +159,9 @@ Result<void> Outbox::OpenFile() {
   Result<Gaps> gaps = Gaps::Prepare(*database_);
   if (!gaps) return tl::unexpected<Error>(gaps.error());
   gaps_ = std::move(*gaps);
+  Result<RuleRecords> rule_records = RuleRecords::Prepare(*database_);
+  if (!rule_records) return tl::unexpected<Error>(rule_records.error());
+  rule_records_ = std::move(*rule_records);
   return letters_->Measure(*database_, *ledger_);
 }
 
@@ -172,6 +183,7 @@ void Outbox::CloseFile() {
   tables_.clear();
   letters_.reset();
   gaps_.reset();
+  rule_records_.reset();
   frequent_.reset();
   ledger_.reset();
   database_.reset();
@@ -223,7 +235,7 @@ Result<void> Outbox::Commit(Batch& batch) {
   if (Result<void> open = EnsureOpen(); !open) return open;
   Result<void> done = CommitInParts(batch);
   // A disk that has little room may have enough for less at a time.
-  while (IsFull(done) && !HasRows(batch) && part_bytes_ > kLeastPart) {
+  while (IsFull(done) && !HasRows(batch) && batch.rule_records.empty() && part_bytes_ > kLeastPart) {
     part_bytes_ /= 2;
     done = CommitInParts(batch);
   }
@@ -235,12 +247,36 @@ Result<void> Outbox::CommitInParts(Batch& batch) {
   if (Result<void> ahead = SettleAhead(batch); !ahead) return ahead;
   const bool has_rows = HasRows(batch);
   const bool with_rows = has_rows && !rows_are_there_;
-  if (with_rows) {
+  const bool brings = with_rows || (!has_rows && Footprint(batch) > 0);
+  if (brings) {
     if (Result<void> room = CheckRoom(batch); !room) return room;
   }
-  Result<void> result = with_rows ? TryCommit(batch, true) : CommitWithoutRows(batch);
+  if (Result<void> ahead = KeepAhead(batch); !ahead) return ahead;
+  Result<void> result = brings ? TryCommit(batch, with_rows) : CommitWithoutRows(batch);
   if (result && has_rows) rows_are_there_ = false;
   return result;
+}
+
+// Records that one transaction would write too much of. With rows they are one transaction all the same, for which a WAL that begins anew
+// has the most room. Those that no row caused go before it in parts; afterwards the batch finds nothing of them to change.
+Result<void> Outbox::KeepAhead(const Batch& batch) {
+  Bytes bytes = 0;
+  for (const RuleRecord& record : batch.rule_records) bytes += WalBytes(record);
+  if (bytes <= part_bytes_) return {};
+  if (HasRows(batch)) return database_->Checkpoint(false);
+  Batch part;
+  part.last_seq = last_seq();
+  bytes = 0;
+  for (const RuleRecord& record : batch.rule_records) {
+    bytes += WalBytes(record);
+    if (bytes > part_bytes_ && !part.rule_records.empty()) {
+      if (Result<void> done = TryCommit(part, false); !done) return done;
+      part.rule_records.clear();
+      bytes = WalBytes(record);
+    }
+    part.rule_records.push_back(record);
+  }
+  return {};
 }
 
 // What one transaction would write too much of goes before it, in transactions of its own: settling stands by itself. Afterwards the batch
@@ -351,8 +387,9 @@ Result<void> Outbox::EnsureOpen() {
 }
 
 Result<void> Outbox::CheckRoom(const Batch& batch) {
-  if (batch.appends.empty() && batch.misfits.empty()) return {};
   const Bytes bytes = Footprint(batch);
+  if (bytes == 0) return {};
+  const Bytes bound = batch.reserved || !HasRows(batch) ? plan_.reserved : plan_.intake;
   for (std::int64_t before = std::numeric_limits<std::int64_t>::max();;) {
     Result<std::int64_t> pages = frequent_->page_count.QueryInt();
     Result<std::int64_t> free_pages = frequent_->free_pages.QueryInt();
@@ -360,8 +397,7 @@ Result<void> Outbox::CheckRoom(const Batch& batch) {
     if (!free_pages) return tl::unexpected<Error>(free_pages.error());
     const bool shrinks = std::exchange(before, *free_pages) > *free_pages;
     const Bytes used = static_cast<Bytes>(*pages - *free_pages) * kPageSize;
-    if (used + bytes > (batch.reserved ? plan_.reserved : plan_.intake))
-      return Fail(ErrorCode::kFull, "the outbox has reached outbox.max_bytes");
+    if (used + bytes > bound) return Fail(ErrorCode::kFull, "the outbox has reached outbox.max_bytes");
     const std::int64_t spare = *free_pages - static_cast<std::int64_t>(2 * bytes / kPageSize + 1);
     if (FitsDisk(bytes, spare < 0)) return {};
     // A WAL that was written back begins anew in the room that it has; the ballast may become room of the WAL.
@@ -437,6 +473,10 @@ Result<void> Outbox::Apply(Batch& batch, bool with_rows) {
     }
     Count(batch);
   }
+  // Also if the rows are there already: what is kept as it is to be is not written again.
+  for (const RuleRecord& record : batch.rule_records) {
+    if (Result<void> done = rule_records_->Keep(record); !done) return done;
+  }
   if (Result<void> done = BoundLetters(batch, with_rows); !done) return done;
   KeepClock(batch.clock);
   ledger_->Set("last_seq", std::max(ledger_->Get("last_seq"), static_cast<std::int64_t>(batch.last_seq)));
@@ -478,6 +518,11 @@ Result<std::vector<Gap>> Outbox::ReadGaps() {
   return gaps_->Read();
 }
 
+Result<RuleRecordRead> Outbox::ReadRuleRecords() {
+  if (Result<void> open = EnsureOpen(); !open) return tl::unexpected<Error>(open.error());
+  return rule_records_->Read();
+}
+
 void Outbox::KeepClock(const ClockKept& clock) {
   if (clock.reading.boot == BootTime{}) return;
   ledger_->Set("clock/running_ms", clock.running.count());
@@ -485,6 +530,9 @@ void Outbox::KeepClock(const ClockKept& clock) {
   ledger_->Set("clock/boot", static_cast<std::int64_t>(clock.reading.boot.boot));
   ledger_->Set("clock/since_boot_ns", clock.reading.boot.since_boot.count());
   ledger_->Set("clock/synchronized", clock.reading.synchronized ? 1 : 0);
+  if (clock.alive.count() == 0) return;  // Nobody asks without rules.
+  ledger_->Set("clock/alive_ms", clock.alive.count());
+  ledger_->Set("clock/off_ms", clock.off.count());
 }
 
 ClockKept Outbox::clock() const {
@@ -494,6 +542,8 @@ ClockKept Outbox::clock() const {
   kept.reading.wall = WallTime(nanoseconds(ledger_->Get("clock/wall_ns")));
   kept.reading.boot = {static_cast<std::uint64_t>(ledger_->Get("clock/boot")), nanoseconds(ledger_->Get("clock/since_boot_ns"))};
   kept.reading.synchronized = ledger_->Get("clock/synchronized") != 0;
+  kept.alive = AliveTime(ledger_->Get("clock/alive_ms"));
+  kept.off = AliveTime(ledger_->Get("clock/off_ms"));
   return kept;
 }
 

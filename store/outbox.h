@@ -5,7 +5,8 @@
 //  2. A batch is applied once, also after a commit of unknown outcome: the file says which of them it has.
 //  3. A failed fsync is never trusted again: the file is closed, opened, and written through before anything else.
 //  4. One connection reads, writes and checkpoints.
-//  5. Per lane: in = delivered + pending + dropped + dead_lettered, in every state that can be read back.
+//  5. Rule records are kept with the rows of their batch or not at all; to keep them twice is to keep them once.
+//  6. Per lane: in = delivered + pending + dropped + dead_lettered, in every state that can be read back.
 //
 // Thread: one at a time; calls block on the disk.
 #pragma once
@@ -26,6 +27,7 @@
 #include "store/lane_table.h"
 #include "store/ledger.h"
 #include "store/lock_file.h"
+#include "store/rule_records.h"
 #include "store/space.h"
 #include "store/sqlite.h"
 
@@ -54,6 +56,7 @@ class Outbox {
   /// The ledger, and the room taken.
   Result<StoreCounters> Account();
   Result<std::vector<Gap>> ReadGaps();
+  Result<RuleRecordRead> ReadRuleRecords();
   /// After a commit, once its outcome is told: nobody has to wait for it. A commit that finds one due makes it first.
   void CheckpointIfDue();
   /// Gives free pages back to the file system, some at a time. True: there is more.
@@ -103,6 +106,7 @@ class Outbox {
   Result<void> SettleAhead(const Batch& batch);
   Result<void> SettleInParts(const LaneSettle& settle);
   Result<void> CommitInParts(Batch& batch);
+  Result<void> KeepAhead(const Batch& batch);
   Result<void> CommitAlone(Batch batch);
   Result<void> CommitWithoutRows(Batch& batch);
   Result<void> Apply(Batch& batch, bool with_rows);
@@ -124,6 +128,7 @@ class Outbox {
   std::optional<Ledger> ledger_;
   std::optional<DeadLetters> letters_;
   std::optional<Gaps> gaps_;
+  std::optional<RuleRecords> rule_records_;
   std::map<LaneId, LaneTable> tables_;
   std::optional<FrequentStatements> frequent_;
   std::string id_;

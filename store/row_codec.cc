@@ -1,8 +1,9 @@
 #include "store/row_codec.h"
 
-#include <zlib.h>
+#include <optional>
 
-#include <cstring>
+#include "gateway/binary_number.h"
+#include "store/checksum.h"
 
 namespace sluice {
 namespace {
@@ -33,22 +34,6 @@ enum Flag : std::uint64_t {
   kBare = 32,
 };
 
-void AppendVarint(std::string& out, std::uint64_t value) {
-  for (; value >= 0x80; value >>= 7) out += static_cast<char>(value | 0x80);
-  out += static_cast<char>(value);
-}
-
-bool ReadVarint(std::string_view& in, std::uint64_t& value) {
-  value = 0;
-  for (int shift = 0; shift < 64 && !in.empty(); shift += 7) {
-    const auto byte = static_cast<unsigned char>(in.front());
-    in.remove_prefix(1);
-    value |= static_cast<std::uint64_t>(byte & 0x7f) << shift;
-    if ((byte & 0x80) == 0) return true;
-  }
-  return false;
-}
-
 void AppendBytes(std::string& out, Tag tag, std::string_view bytes) {
   out += static_cast<char>(tag);
   AppendVarint(out, bytes.size());
@@ -65,9 +50,7 @@ void AppendNumber(std::string& out, Tag tag, std::uint64_t value) {
 }
 
 std::uint64_t Number(std::string_view bytes) {
-  std::uint64_t value = 0;
-  ReadVarint(bytes, value);
-  return value;
+  return TakeVarint(bytes).value_or(0);
 }
 
 std::uint64_t FlagsOf(const Row& row) {
@@ -127,14 +110,6 @@ void SetField(Tag tag, std::string_view bytes, Row& row) {
   }
 }
 
-uLong AddToChecksum(uLong crc, std::string_view bytes) {
-  const std::uint64_t size = bytes.size();
-  unsigned char length[8];
-  for (int i = 0; i < 8; ++i) length[i] = static_cast<unsigned char>(size >> (8 * i));
-  crc = crc32(crc, length, sizeof length);
-  return crc32_z(crc, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size());
-}
-
 }  // namespace
 
 void EncodeMetadata(const Row& row, std::string& out) {
@@ -164,24 +139,26 @@ bool DecodeMetadata(std::string_view blob, Row& row) {
   while (!blob.empty()) {
     const auto tag = static_cast<Tag>(blob.front());
     blob.remove_prefix(1);
-    std::uint64_t size = 0;
-    if (!ReadVarint(blob, size) || size > blob.size()) return false;
-    SetField(tag, blob.substr(0, size), row);
-    blob.remove_prefix(size);
+    const std::optional<std::uint64_t> size = TakeVarint(blob);
+    if (!size || *size > blob.size()) return false;
+    SetField(tag, blob.substr(0, *size), row);
+    blob.remove_prefix(*size);
   }
   return true;
 }
 
 std::uint32_t RowChecksum(Seq seq, std::string_view destination, const std::string* key, std::string_view metadata,
                           std::string_view payload) {
-  unsigned char head[9];
-  for (int i = 0; i < 8; ++i) head[i] = static_cast<unsigned char>(seq >> (8 * i));
+  char head[9];
+  for (int i = 0; i < 8; ++i) head[i] = static_cast<char>(seq >> (8 * i));
   head[8] = key != nullptr ? 1 : 0;
-  uLong crc = crc32(0, head, sizeof head);
-  crc = AddToChecksum(crc, destination);
-  if (key != nullptr) crc = AddToChecksum(crc, *key);
-  crc = AddToChecksum(crc, metadata);
-  return static_cast<std::uint32_t>(AddToChecksum(crc, payload));
+  Checksum checksum;
+  checksum.AddFixed({head, sizeof head});
+  checksum.Add(destination);
+  if (key != nullptr) checksum.Add(*key);
+  checksum.Add(metadata);
+  checksum.Add(payload);
+  return checksum.value();
 }
 
 }  // namespace sluice

@@ -14,10 +14,12 @@ constexpr std::chrono::milliseconds kIdle{30};
 Result<std::unique_ptr<Store>> Store::Open(Outbox::Options options, Post post) {
   Result<Outbox> outbox = Outbox::Open(std::move(options));
   if (!outbox) return tl::unexpected<Error>(outbox.error());
-  return std::unique_ptr<Store>(new Store(std::move(*outbox), std::move(post)));
+  Result<RuleRecordRead> rule_records = outbox->ReadRuleRecords();
+  if (!rule_records) return tl::unexpected<Error>(rule_records.error());
+  return std::unique_ptr<Store>(new Store(std::move(*outbox), std::move(*rule_records), std::move(post)));
 }
 
-Store::Store(Outbox outbox, Post post)
+Store::Store(Outbox outbox, RuleRecordRead rule_records, Post post)
     : outbox_(std::move(outbox)),
       post_(std::move(post)),
       outbox_id_(outbox_.id()),
@@ -26,6 +28,7 @@ Store::Store(Outbox outbox, Post post)
       lanes_(outbox_.lanes()),
       set_aside_(outbox_.set_aside()),
       was_closed_(outbox_.was_closed()),
+      rule_records_(std::move(rule_records)),
       thread_([this] { Work(); }) {}
 
 Store::~Store() {

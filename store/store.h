@@ -3,12 +3,14 @@
 #pragma once
 
 #include <condition_variable>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "gateway/ports.h"
@@ -42,9 +44,13 @@ class Store : public EventStore {
   const std::vector<LaneState>& lanes() const { return lanes_; }
   const std::string& set_aside() const { return set_aside_; }
   bool was_closed() const { return was_closed_; }
+  /// To be taken once.
+  std::vector<RuleRecord> TakeRuleRecords() { return std::exchange(rule_records_.records, {}); }
+  /// Those among them that were not what was written, and are left out.
+  std::uint64_t damaged_rule_records() const { return rule_records_.damaged; }
 
  private:
-  Store(Outbox outbox, Post post);
+  Store(Outbox outbox, RuleRecordRead rule_records, Post post);
   void Work();
   void Add(std::deque<std::function<void()>>& queue, std::function<void()> task);
   /// Behind the commits: `ask` on the store thread, `done` with its answer on the loop.
@@ -59,6 +65,7 @@ class Store : public EventStore {
   const std::vector<LaneState> lanes_;
   const std::string set_aside_;
   const bool was_closed_;
+  RuleRecordRead rule_records_;  // Of the loop thread.
 
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -28,8 +28,9 @@ class Chain {
         router_(*Router::Create(config)),
         inbox({.max_events = 100'000, .max_bytes = 1u << 28, .cut_events = 10'000, .cut_bytes = 1u << 26},
               [this] { clock.Post([this] { committer.OnInbox(); }); }),
+        alert_desk(MakeDesk()),
         committer({.commit_every = std::chrono::milliseconds(100), .drop_bytes = 2'000},
-                  {router_, destinations_, inbox, store, clock, wall_clock, running_clock_}, {[] {}, [] {}}),
+                  {router_, destinations_, inbox, store, clock, wall_clock, running_clock_, alert_desk.get()}, {[] {}, [] {}}),
         connection_(inbox.OpenConnection(source_)) {
     inbox.SetUrgent([this](const Event& event) { return router_.IsUrgent(event.topic); });
     for (const SinkConfig& sink : config_.sinks) shares_.emplace_back(window, sink.limit);
@@ -40,18 +41,21 @@ class Chain {
       slots.push_back({static_cast<LaneId>(i + 1), place, config_.classes[place].on_full, 0, lanes_[i].forwarder.get()});
     }
     committer.SetLanes(std::move(slots));
+    if (alert_desk) alert_desk->Start({}, wall_clock.reading);
     for (Lane& lane : lanes_) lane.forwarder->Start();
+    committer.StartRules();
   }
 
+  void Send(const std::string& topic, const std::string& payload) {
+    Event event;
+    event.topic = topic;
+    event.payload = payload;
+    event.received = wall_clock.reading.wall;
+    event.since_boot = wall_clock.reading.boot.since_boot;
+    inbox.Push(connection_, std::move(event));
+  }
   void Publish(const std::string& topic, int count = 1, std::size_t payload = 100) {
-    for (int i = 0; i < count; ++i) {
-      Event event;
-      event.topic = topic;
-      event.payload.assign(payload, 'x');
-      event.received = wall_clock.reading.wall;
-      event.since_boot = wall_clock.reading.boot.since_boot;
-      inbox.Push(connection_, std::move(event));
-    }
+    for (int i = 0; i < count; ++i) Send(topic, std::string(payload, 'x'));
   }
   /// All clocks go on; the sinks are silent.
   void Advance(std::chrono::milliseconds time) {
@@ -84,6 +88,11 @@ class Chain {
   FakeStore store{clock};
 
  private:
+  std::unique_ptr<AlertDesk> MakeDesk() const {
+    if (config_.rules.empty()) return nullptr;
+    return std::make_unique<AlertDesk>(std::move(*Rules::Create(config_, {"gw", "box"})), AliveClock({}, wall_clock.reading),
+                                       [] { return std::vector<bool>(); });
+  }
   void AddLane(const RoutedLane& routed) {
     const SinkConfig& sink = config_.sinks[routed.sink];
     const ClassConfig& lane_class = config_.classes[routed.lane_class];
@@ -110,6 +119,7 @@ class Chain {
 
  public:
   Inbox inbox;
+  const std::unique_ptr<AlertDesk> alert_desk;  ///< Null if the configuration has no rules.
   Committer committer;
 
  private:

@@ -156,9 +156,12 @@ TEST_CASE_FIXTURE(Fixture, "condition: a mistake is told with its character") {
       {"\"\" = 1", "a name is not empty, at character 1"},
       {"temp > 80; DROP TABLE x", "`;` has no meaning here, at character 10"},
       {"temp > 80 -- so", "a condition has no comments, at character 11"},
-      {"temp > 30s", "this is no number, at character 8"},
+      {"temp > 30s", "a duration stands in a window only: avg(temp, 30s), at character 8"},
       {"temp > 1e", "this is no number, at character 8"},
-      {"avg(temp) > 1", "there is no function `avg`; there are abs,"},
+      {"avg(temp) > 1", "a window wants to know how long: avg(temp, 30s), at character 1"},
+      {"avg(temp, 30s) > 1", "a window looks at earlier events, which only a rule can, at character 1"},
+      {"foo(temp) > 1", "there is no function `foo`; there are abs,"},
+      {"flor(temp) > 1", "there is no function `flor`. Did you mean `floor`?, at character 1"},
       {"round(1, 2, 3) = 1", "round takes 1 to 2 values, at character 1"},
       {"load_extension('x')", "there is no function `load_extension`"},
       {"temp NOT 5", "after NOT, one of IN, BETWEEN, LIKE, GLOB and NULL was expected, at character 10"},
@@ -191,6 +194,14 @@ TEST_CASE_FIXTURE(Fixture, "condition: parts within parts do not make it grow wi
   }
   CHECK(Mistake(between).find("too complex") != std::string::npos);
   CHECK(Mistake(cases).find("too complex") != std::string::npos);
+}
+
+TEST_CASE_FIXTURE(Fixture, "condition: a long row of one operator is taken, and what is too deep for SQLite is said to be") {
+  std::string row = "a = 0";
+  for (int i = 1; i < 300; ++i) row += " OR a = " + std::to_string(i);
+  CHECK(engine.Compile(row).has_value());
+  const std::string told = Mistake("a" + std::string(55, '+') + "b > 1");  // From SQLite 3.46 on it is taken.
+  CHECK_MESSAGE((told == "none" || told.find("nested too deeply") != std::string::npos), told);
 }
 
 TEST_CASE_FIXTURE(Fixture, "condition: what the parser takes SQLite takes, and nothing that comes in makes it fail") {

@@ -11,10 +11,10 @@
 #include <vector>
 
 #include "config/load.h"
-#include "config/quantities.h"
 #include "config/schema.h"
 #include "config/schema_tree.h"
 #include "config/show.h"
+#include "gateway/quantities.h"
 #include "tests/temp_dir.h"
 
 namespace sluice {
@@ -144,6 +144,14 @@ TEST_CASE("config: quantities read back what they print, and nonsense is refused
     CHECK_MESSAGE(!ParseBytes(text), text);
 }
 
+TEST_CASE("config: check takes a reference for any duration and size; an empty one is none") {
+  const std::string reference = "${env:SLUICE_TEST_NO_SUCH_VALUE}";
+  const LoadedConfig loaded = Load(With("/outbox", {{"max_bytes", reference}, {"commit_every", reference}}));
+  CHECK_MESSAGE(loaded.mistakes.empty(), AllOf(loaded.mistakes));
+  CHECK(Find(Load(With("/outbox", {{"max_bytes", ""}})).mistakes, "`` is not a size") != nullptr);
+  CHECK(Find(Load(With("/outbox", {{"commit_every", ""}})).mistakes, "`` is not a duration") != nullptr);
+}
+
 TEST_CASE("config: check needs no secrets; a run does, and never says what they are") {
   const std::string text = With("/sources/local/password", "${env:SLUICE_TEST_NO_SUCH_SECRET}");
   CHECK(Load(text).mistakes.empty());
@@ -188,13 +196,34 @@ TEST_CASE("config: what is shown is a configuration that means the same") {
       With("/sinks/andon", {{"type", "mqtt"}, {"url", "mqtts://[::1]:1"}, {"protocol", "3.1.1"}, {"max_packet", "2KiB"}});
   const Json iam = {{"mechanism", "AWS_MSK_IAM"}, {"region", "eu-central-1"}, {"credentials", {{"type", "shared_file"}, {"path", "/p"}}}};
   const std::string msk = With("/sinks/cloud", {{"type", "kafka"}, {"brokers", "k:1"}, {"tls", Json::object()}, {"auth", iam}});
-  for (const std::string& text : {std::string(kMinimal), mqtt, msk, ReadAll(Example("plant.json"))}) {
+  const std::string formats = With("/sources/local/subscribe", {{"a", {{"format", "cbor"}}}, {"b", {{"format", "json"}}}});
+  for (const std::string& text : {std::string(kMinimal), mqtt, msk, formats, ReadAll(Example("plant.json"))}) {
     const LoadedConfig loaded = Load(text);
     const std::string shown = ShowConfig(loaded.config);
     const LoadedConfig again = Load(shown);
     CHECK_MESSAGE(again.mistakes.empty(), AllOf(again.mistakes));
     CHECK(ShowConfig(again.config) == shown);
   }
+}
+
+TEST_CASE("config: a subscription has the format of its source, unless it says otherwise, and is shown so") {
+  Json json = Json::parse(kMinimal);
+  CHECK(Load(json.dump()).config.sources[0].subscribe[0].format == PayloadFormat::kJson);
+  json["sources"]["local"]["format"] = "msgpack";
+  json["sources"]["local"]["subscribe"]["meter/#"] = {{"format", "cbor"}};
+  json["sources"]["local"]["subscribe"]["door/#"] = {{"format", "text"}};
+  const MqttSourceConfig source = Load(json.dump()).config.sources[0];
+  REQUIRE(source.subscribe.size() == 3);
+  CHECK(source.format == PayloadFormat::kMessagePack);
+  for (const Subscription& one : source.subscribe) {
+    CHECK(one.format == (one.filter == "meter/#"  ? PayloadFormat::kCbor
+                         : one.filter == "door/#" ? PayloadFormat::kText
+                                                  : PayloadFormat::kMessagePack));
+  }
+  const Json shown = Json::parse(ShowConfig(Load(json.dump()).config))["sources"]["local"];
+  CHECK(shown["format"] == "msgpack");
+  CHECK(shown["subscribe"]["meter/#"]["format"] == "cbor");
+  CHECK(!shown["subscribe"]["plant/#"].contains("format"));
 }
 
 TEST_CASE("config: a Kinesis sink finds its region's endpoint, and another one if it is given") {
@@ -412,6 +441,8 @@ std::vector<Spot> Spots() {
           {"/definitions/class", "/classes/0", {{"name", "alert"}}},
           {"/definitions/target", "/routes/0/to/cloud", {{"topic", "t"}}},
           {"/definitions/route", "/routes/0", {{"name", "n"}, {"match", "m"}, {"to", "copy"}}},
+          {"/definitions/rule", "/rules/0", {{"alert", "a"}, {"match", "plant/{x}"}, {"when", "temp > 80"}}},
+          {"/definitions/rule_input", "/rules/0/inputs/t", {{"value", "avg(temp, 30s)"}, {"match", "plant/other"}}},
           {"/properties/gateway", "/gateway", Json::object()},
           {"/properties/outbox", "/outbox", Json::object()},
           {"/properties/outbox/properties/dead_letters", "/outbox/dead_letters", Json::object()},
@@ -422,6 +453,7 @@ std::vector<Spot> Spots() {
 /// `value` at the spot in kMinimal.
 LoadedConfig LoadAt(const Spot& spot, const Json& value) {
   Json config = Json::parse(kMinimal);
+  config["rules"][0] = {{"alert", "a"}, {"match", "plant/{x}"}, {"when", "t > 80"}, {"inputs", {{"t", "temp"}}}};
   config[Json::json_pointer(spot.object)] = value;
   return Load(config.dump());
 }

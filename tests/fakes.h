@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -143,7 +144,8 @@ class FakeStore : public EventStore {
   std::vector<Batch> batches;  ///< That were taken, without their rows.
   std::set<Seq> damaged;
   std::vector<SourceCount> sources;
-  std::optional<ErrorCode> refuse_rows;  ///< Batches with rows fail with this.
+  std::map<std::tuple<RuleRecord::Kind, std::string, std::string>, std::string> rule_records;  ///< Data by kind, rule and key.
+  std::optional<ErrorCode> refuse_rows;                                                        ///< Batches with rows fail with this.
   std::optional<ErrorCode> refuse_all;
   bool refuse_reads = false;           ///< Counters and ReadGaps fail with kUnavailable.
   std::function<void()> on_gaps_read;  ///< Runs before an answer of ReadGaps.
@@ -186,7 +188,17 @@ class FakeStore : public EventStore {
       std::erase_if(gaps, [&](const Gap& gap) { return gap.lane == told.lane && gap.first == told.first && gap.last == told.last; });
     }
     sources.insert(sources.end(), batch.sources.begin(), batch.sources.end());
+    for (const RuleRecord& record : batch.rule_records) KeepRecord(record);
     return {};
+  }
+
+  void KeepRecord(const RuleRecord& record) {
+    const std::tuple key(record.kind, record.rule, record.key);
+    if (record.data.empty()) {
+      rule_records.erase(key);
+    } else {
+      rule_records[key] = record.data;
+    }
   }
 
   void Keep(const Batch& batch) {

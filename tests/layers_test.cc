@@ -45,12 +45,54 @@ std::string Stem(const std::string& path) {
 }
 
 const std::set<std::string> kBase = {"gateway/event", "gateway/result", "gateway/ports", "config/config"};
-const std::set<std::string> kPure = {
-    "gateway/topic",          "gateway/template",        "gateway/router",      "gateway/backoff",          "gateway/settlement",
-    "gateway/explain",        "gateway/lane_buffer",     "gateway/cloud_event", "gateway/sink_rules",       "gateway/target_templates",
-    "gateway/event_names",    "gateway/payload_fields",  "gateway/endpoint",    "gateway/host_port",        "gateway/bisection",
-    "gateway/upload_share",   "gateway/running_time",    "gateway/condition",   "gateway/condition_syntax", "gateway/condition_tokens",
-    "gateway/condition_tree", "gateway/event_condition", "gateway/field_value"};
+const std::set<std::string> kPure = {"gateway/topic",
+                                     "gateway/template",
+                                     "gateway/router",
+                                     "gateway/backoff",
+                                     "gateway/settlement",
+                                     "gateway/explain",
+                                     "gateway/lane_buffer",
+                                     "gateway/cloud_event",
+                                     "gateway/sink_rules",
+                                     "gateway/target_templates",
+                                     "gateway/event_names",
+                                     "gateway/payload_fields",
+                                     "gateway/endpoint",
+                                     "gateway/host_port",
+                                     "gateway/bisection",
+                                     "gateway/upload_share",
+                                     "gateway/running_time",
+                                     "gateway/condition",
+                                     "gateway/condition_syntax",
+                                     "gateway/condition_tokens",
+                                     "gateway/condition_tree",
+                                     "gateway/event_condition",
+                                     "gateway/field_value",
+                                     "gateway/topic_index",
+                                     "gateway/byte_cursor",
+                                     "gateway/binary_item",
+                                     "gateway/binary_payload",
+                                     "gateway/cbor_item",
+                                     "gateway/message_pack_item",
+                                     "gateway/sample_window",
+                                     "gateway/sample_ring",
+                                     "gateway/sample_summary",
+                                     "gateway/window_function",
+                                     "gateway/quantities",
+                                     "gateway/suggestion",
+                                     "gateway/fingerprint",
+                                     "gateway/binary_number",
+                                     "gateway/alive_clock",
+                                     "gateway/alert_state",
+                                     "gateway/alert_document",
+                                     "gateway/alert_writer",
+                                     "gateway/recent_keys",
+                                     "gateway/rule_program",
+                                     "gateway/rule_mistakes",
+                                     "gateway/rule_memory",
+                                     "gateway/rule_reading",
+                                     "gateway/rule",
+                                     "gateway/rules"};
 
 TEST_CASE("layers: the base includes nothing but itself and the standard library") {
   for (const Source& source : AllSources()) {
@@ -70,6 +112,7 @@ TEST_CASE("layers: the pure files include the base and each other, no loop, log 
     for (const std::string& name : source.foreign) {
       if (name == "simdjson.h" && source.path == "gateway/payload_fields.cc") continue;
       if (name == "sqlite3.h" && source.path == "gateway/condition.cc") continue;
+      if (name == "nlohmann/json.hpp" && source.path == "gateway/alert_document.cc") continue;
       CHECK_MESSAGE(name.find_first_of("/.") == std::string::npos, source.path, " includes ", name);
     }
   }

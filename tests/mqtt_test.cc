@@ -9,6 +9,7 @@
 
 #include "drivers/gate_relay.h"
 #include "drivers/mqtt_drop_count.h"
+#include "drivers/mqtt_formats.h"
 #include "drivers/mqtt_message.h"
 #include "drivers/mqtt_window.h"
 #include "tests/fakes.h"
@@ -205,6 +206,18 @@ TEST_CASE("mqtt drop count: only a number is a counter") {
   CHECK(MqttDropCount::Parse("0") == 0);
   CHECK(MqttDropCount::Parse("18446744073709551615") == UINT64_MAX);
   for (const char* text : {"", " 1", "1 ", "-1", "+1", "1.5", "18446744073709551616", "many"}) CHECK(!MqttDropCount::Parse(text));
+}
+
+TEST_CASE("mqtt formats: a topic has the format of the subscription that it came by, and else the source's") {
+  MqttSourceConfig config;
+  config.format = PayloadFormat::kText;
+  config.subscribe = {{"a/#", 1, PayloadFormat::kCbor}, {"$share/g/b/+", 1, PayloadFormat::kMessagePack}};
+  const MqttFormats formats(config);
+  CHECK(formats.Of("a") == PayloadFormat::kCbor);
+  CHECK(formats.Of("b/1") == PayloadFormat::kMessagePack);
+  CHECK(formats.Of("b") == PayloadFormat::kText);
+  config.subscribe.pop_back();
+  CHECK(MqttFormats(config).Of("x") == PayloadFormat::kCbor);
 }
 
 TEST_CASE("mqtt drop count: it is the operator's if one of his filters asks for it") {

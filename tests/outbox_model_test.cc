@@ -1,5 +1,6 @@
 // The outbox against a naive model in memory: whatever is done to it, in whatever order, with failing disks and reopens in between, both
-// hold the same rows, sums and gaps after every step. A failure prints its seed; SLUICE_MODEL_SEED=<seed> runs that one alone.
+// hold the same rows, sums, gaps and rule records after every step. A failure prints its seed; SLUICE_MODEL_SEED=<seed> runs that one
+// alone.
 #include <doctest/doctest.h>
 
 #include <chrono>
@@ -8,6 +9,8 @@
 #include <optional>
 #include <random>
 #include <set>
+#include <string>
+#include <tuple>
 #include <vector>
 
 #include "gateway/own_event.h"
@@ -46,9 +49,12 @@ struct ModelLane {
   std::map<DropReason, std::int64_t> dropped;
 };
 
+using RecordName = std::tuple<RuleRecord::Kind, std::string, std::string>;
+
 class Model {
  public:
   std::map<LaneId, ModelLane> lanes;
+  std::map<RecordName, std::string> rule_records;
   Seq last_seq = 0;
 
   std::vector<Seq> Doomed(const LaneDrop& drop) {
@@ -89,6 +95,11 @@ class Model {
       if (!append.rows.empty()) lane.last_seq = append.rows.back().seq;
     }
     for (const Gap& told : batch.told_gaps) Tell(told);
+    for (const RuleRecord& record : batch.rule_records) {
+      const RecordName name(record.kind, record.rule, record.key);
+      rule_records.erase(name);
+      if (!record.data.empty()) rule_records[name] = record.data;
+    }
     last_seq = batch.last_seq;
   }
 
@@ -169,6 +180,9 @@ class Run {
 
   Batch MakeBatch() {
     Batch batch;
+    if (Chance(2)) AddRuleRecords(batch);
+    batch.last_seq = seq_;
+    if (Chance(8)) return batch;
     if (Chance(3)) AddGaps(batch);
     for (LaneId lane = 1; lane <= kLanes; ++lane) {
       if (Chance(3)) AddSettling(batch, lane);
@@ -178,6 +192,15 @@ class Run {
     batch.last_seq = seq_;
     batch.sources.push_back({.source = "local", .received = 1, .routed = 1});
     return batch;
+  }
+  void AddRuleRecords(Batch& batch) {
+    for (std::uint64_t n = Below(Chance(10) ? 900 : 8); n > 0; --n) {
+      const bool is_state = Chance(2);
+      RuleRecord record{is_state ? RuleRecord::Kind::kState : RuleRecord::Kind::kMemory, "r" + std::to_string(Below(3)),
+                        std::string(Below(30), static_cast<char>(Below(3))), ""};
+      if (!Chance(4)) record.data.assign(1 + Below(!is_state && Chance(20) ? 60'000 : 200), static_cast<char>(Below(256)));
+      batch.rule_records.push_back(std::move(record));
+    }
   }
   void AddRows(Batch& batch, LaneId lane) {
     LaneAppend& append = batch.appends.emplace_back();
@@ -300,6 +323,16 @@ class Run {
       REQUIRE(model.in == model.delivered + pending + model.dead + count(lane, "dropped/quota") + count(lane, "dropped/ttl"));
     }
     CompareGaps();
+    CompareRuleRecords();
+  }
+  void CompareRuleRecords() {
+    Result<RuleRecordRead> read = outbox_->ReadRuleRecords();
+    REQUIRE(read.has_value());
+    CHECK(read->damaged == 0);
+    std::map<RecordName, std::string> found;
+    for (RuleRecord& record : read->records) found[{record.kind, record.rule, record.key}] = std::move(record.data);
+    REQUIRE(found.size() == read->records.size());
+    REQUIRE(found == model_.rule_records);
   }
   void CompareRows(LaneId lane, const ModelLane& model) {
     auto expected = model.rows.begin();
@@ -357,7 +390,7 @@ int RunSeed(std::uint64_t seed) {
   return run.failures();
 }
 
-TEST_CASE("outbox: holds the rows, sums and gaps that a naive model holds, whatever is done to it") {
+TEST_CASE("outbox: holds the rows, sums, gaps and rule records that a naive model holds, whatever is done to it") {
   if (const char* seed = std::getenv("SLUICE_MODEL_SEED")) {
     RunSeed(std::strtoull(seed, nullptr, 10));
     return;

@@ -179,6 +179,45 @@ TEST_CASE("router: an event that a route with a condition takes is not for later
   CHECK(Route(MakeConfig({hot, rest}), "a", R"({"temp": 81})").size() == 2);
 }
 
+TEST_CASE("router: conditions and templates read a payload in the format of its event, and else as JSON") {
+  RouteConfig hot{.name = "hot", .match = {"#"}, .except = {}, .key = "{payload.meta.site}", .to = {{"copy", "x"}}};
+  hot.when = "temp > 80";
+  RouteConfig bare{.name = "bare", .match = {"#"}, .except = {}, .key = "", .to = {{"copy", "v.{payload.value}"}}};
+  bare.when = "value > 20";
+  const Result<Router> router = Router::Create(MakeConfig({hot, bare}));
+  const auto routed = [&](const std::string& payload, PayloadFormat format) {
+    Event event;
+    event.topic = "a";
+    event.payload = payload;
+    event.format = format;
+    std::vector<Routed> to;
+    router->Route(event, "local", to);
+    return to.empty() ? "nowhere" : to[0].destination + " " + to[0].key.value_or("");
+  };
+  const std::string cbor = "\xa2\x64temp\x18\x51\x64meta\xa1\x64site\x64graz";
+  const std::string message_pack = "\x82\xa4temp\x51\xa4meta\x81\xa4site\xa4graz";
+  CHECK(routed(cbor, PayloadFormat::kCbor) == "x graz");
+  CHECK(routed(message_pack, PayloadFormat::kMessagePack) == "x graz");
+  CHECK(routed(cbor, PayloadFormat::kJson) == "nowhere");
+  CHECK(routed(cbor, PayloadFormat::kMessagePack) == "nowhere");
+  CHECK(routed("\x18\x19", PayloadFormat::kCbor) == "v.25 ");
+  CHECK(routed(" 23.5\n", PayloadFormat::kJson) == "v.23.5 ");
+  CHECK(routed("23.5", PayloadFormat::kText) == "v.23.5 ");
+  CHECK(routed("19.5", PayloadFormat::kText) == "nowhere");
+}
+
+TEST_CASE("explain: reads the payload in the format of the subscription that gets it, and says which") {
+  RouteConfig hot{.name = "hot", .match = {"#"}, .except = {}, .key = "", .to = {{"copy", "x"}}};
+  hot.when = "value = 25";
+  Config config = MakeConfig({hot});
+  config.sources.resize(1);
+  config.sources[0].name = "local";
+  config.sources[0].subscribe = {{"$share/g/a/#", 1, PayloadFormat::kCbor}, {"b/#"}};
+  CHECK(Explain(config, "a/1", "\x18\x19")->find("$share/g/a/#, QoS 1, cbor)\nroute   hot") != std::string::npos);
+  CHECK(Explain(config, "b/1", "\x18\x19")->find("hot") == std::string::npos);
+  CHECK(Explain(config, "b/1", "25")->find("b/#, QoS 1)\nroute   hot") != std::string::npos);
+}
+
 TEST_CASE("explain: shows conditions, and with a payload only the routes whose conditions are true") {
   RouteConfig hot{.name = "hot", .match = {"#"}, .except = {}, .key = "", .to = {{"copy", "x"}}};
   hot.when = "meta.temp > 80";
@@ -337,7 +376,7 @@ TEST_CASE("payload fields: no payload, however it is cut or changed, is read bey
   for (int round = 0; round < 20'000; ++round) {
     std::string text = good.substr(0, random() % 4 == 0 ? random() % good.size() : good.size());
     for (std::uint64_t n = random() % 4; n > 0 && !text.empty(); --n) text[random() % text.size()] = "{}[]\",:0\\\xff\0x"[random() % 13];
-    fields.Use(text);
+    fields.Use(text, PayloadFormat::kJson);
     for (const FieldPath& path : paths) {
       std::string out = "before";
       const bool found = fields.Append(path, out);

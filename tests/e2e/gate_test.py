@@ -277,7 +277,7 @@ class Session(unittest.TestCase):
                 _, second = self.Reconnect(rig, broker, MakeSluice(rig, broker, {"retained": policy}))
                 [(name, options)] = second.subscriptions[0]
                 self.assertEqual(options >> 4 & 3, handling)
-                self.assertEqual(options >> 3 & 1, 1, "retain as published")
+                self.assertEqual(options >> 3 & 1, 0, "only copies bear the mark: not as published")
 
     def test_with_3_1_1_a_session_that_is_there_is_not_subscribed_again_and_one_that_is_lost_is(self):
         for present in (True, False):

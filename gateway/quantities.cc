@@ -1,4 +1,4 @@
-#include "config/quantities.h"
+#include "gateway/quantities.h"
 
 #include <algorithm>
 #include <charconv>
