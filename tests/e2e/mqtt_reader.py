@@ -51,10 +51,14 @@ class MqttReader(threading.Thread):
                         self.subscribed.set()
                     elif first >> 4 == PUBLISH:
                         one = Published(first, body, 5)
-                        with self.lock:
-                            self.published.append(one)
+                        self.Note(one)
                         acks += b"\x40\x02" + struct.pack(">H", one.packet_id)
                 s.sendall(acks)
+
+    def Note(self, one):
+        """On the reader's own thread."""
+        with self.lock:
+            self.published.append(one)
 
     def Kill(self):
         self.closed = True
