@@ -10,3 +10,5 @@ target_link_libraries(bench_fill PRIVATE sluice_store sluice_core sluice_failpoi
 add_library(bench_slow_sync MODULE bench/slow_sync.cc)
 set_target_properties(bench_slow_sync PROPERTIES PREFIX "" LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
 target_link_libraries(bench_slow_sync PRIVATE ${CMAKE_DL_LIBS})
+add_executable(bench_rules bench/rules_cost.cc)
+target_link_libraries(bench_rules PRIVATE sluice_core sluice_failpoint_none)

@@ -85,8 +85,8 @@ def Lake(peer):
 class Daemon:
     """From MQTT to Kafka."""
 
-    def __init__(self, routes=None, classes=None):
-        self.config = {"routes": routes, "more": {"classes": classes} if classes else {}}
+    def __init__(self, routes=None, classes=None, more=None):
+        self.config = {"routes": routes, "more": {**({"classes": classes} if classes else {}), **(more or {})}}
 
     def Measure(self, name, events, rate=0, commit_every=0, kafka_of=None, env=None, areas=0):
         with Rig() as rig:
