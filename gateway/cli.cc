@@ -66,7 +66,7 @@ void AddRules(CLI::App& app, Command& command) {
   rules->require_subcommand(1);
   CLI::App* test =
       AddVerb(*rules, "test", "Run scenario files on virtual time; 1 if some alert is missing or too much", command, Verb::kRulesTest);
-  test->add_option("files", command.scenarios, "Scenarios: JSON, as gateway engineers write them (README, \"Try them\")")->required();
+  test->add_option("files", command.scenarios, "Scenarios: JSON, as gateway engineers write them (README, \"Alert rules\")")->required();
   AddConfigOption(*test, command, "-c,--config");
   test->add_flag("-v,--verbose", command.verbose, "Tell all alerts");
   test->add_flag("--json", command.json, "The alerts that came as JSON Lines, and nothing else");

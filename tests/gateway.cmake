@@ -1,5 +1,9 @@
-foreach(subject topic_index condition payload_fields backoff endpoint settlement inbox upload_share sample_window running_time start_reason forwarder committer sacrifice scenario loop)
+foreach(subject backoff endpoint settlement inbox upload_share running_time start_reason forwarder committer sacrifice scenario loop)
   sluice_test(${subject} unit 60 ${subject}_test.cc LIBS sluice_core sluice_failpoint_none)
+endforeach()
+# Much at random: long under sanitizers.
+foreach(subject topic_index condition payload_fields sample_window)
+  sluice_test(${subject} unit 400 ${subject}_test.cc LIBS sluice_core sluice_failpoint_none)
 endforeach()
 foreach(subject status_reporter gap_reporter alert_chain)
   sluice_test(${subject} unit 60 ${subject}_test.cc LIBS sluice_core sluice_failpoint_none nlohmann_json::nlohmann_json)
