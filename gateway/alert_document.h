@@ -5,7 +5,8 @@
 //   startsAt     when it began to fire, RFC 3339; endsAt: when it was over, 0001-01-01T00:00:00Z while it fires
 //   fingerprint  of the labels, as Alertmanager reckons it
 // and of our own
-//   id           of this notification: <gateway>:<outbox>:<alert>:<fingerprint>:<what caused it>; the same however often it is sent
+//   id           of this notification: <gateway>:<outbox>:<alert>:<fingerprint>:<what caused it>, or that of the incident and the reason;
+//                the same however often it is sent
 //   incident     the id of the notification that said "firing"
 //   activeAt     since when the condition was true
 //   value        the first thing that the condition looks at; inputs: all inputs of the rule

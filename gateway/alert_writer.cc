@@ -74,7 +74,7 @@ AlertDocument AlertWriter::Describe(const std::vector<SampleWindow>* windows, co
   document.active = active;
   document.cause = cause.event_id;
   document.labels = Labels();
-  document.id = id_prefix_ + document.alert + ":" + FingerprintOf(document.alert, document.labels) + ":" + cause.mark;
+  document.id = NewId(id_prefix_ + document.alert + ":" + FingerprintOf(document.alert, document.labels) + ":" + cause.mark);
   if (program_.value) reading_.Compute(*program_.value, windows, now, document.value);
   for (RuleInput& input : program_.inputs) {
     FieldValue& value = document.inputs.emplace_back(input.name, FieldValue{}).second;
@@ -86,6 +86,13 @@ AlertDocument AlertWriter::Describe(const std::vector<SampleWindow>* windows, co
   }
   document.annotations = Render(program_.annotations, document);
   return document;
+}
+
+// One event may change a key more than once: as one of the rule's own, and as that of an input.
+std::string AlertWriter::NewId(std::string id) {
+  times_ = id == last_id_ ? times_ + 1 : 1;
+  last_id_ = id;
+  return times_ == 1 ? id : id + ":" + std::to_string(times_);
 }
 
 NamedTexts AlertWriter::Labels() const {

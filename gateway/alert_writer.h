@@ -43,6 +43,7 @@ class AlertWriter {
   AlertDocument Describe(const std::vector<SampleWindow>* windows, const RuleMoment& now, WallTime active, const AlertCause& cause);
   NamedTexts Render(const std::vector<RuleProgram::Text>& texts, const AlertDocument& document) const;
   void AppendName(std::string& out, std::size_t name, const AlertDocument& document) const;
+  std::string NewId(std::string id);
   bool TakeToken(AliveTime now);
 
   RuleProgram& program_;
@@ -52,6 +53,8 @@ class AlertWriter {
   AliveTime tokens_at_{0};
   std::uint64_t suppressed_ = 0;
   std::uint64_t untold_ = 0;
+  std::string last_id_;
+  int times_ = 0;  // In a row.
 };
 
 }  // namespace sluice

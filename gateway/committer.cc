@@ -42,6 +42,14 @@ void SetHeaders(std::vector<Property> headers, std::vector<Property>& properties
   }
 }
 
+// What the clocks said when it came, if it came before `now`.
+ClockReading MomentOf(const Event& event, ClockReading now) {
+  const auto ago = std::max(now.boot.since_boot - event.since_boot, std::chrono::nanoseconds(0));
+  now.boot.since_boot -= ago;
+  now.wall -= ago;
+  return now;
+}
+
 SourceCount& CountOf(Batch& batch, const std::string& source) {
   auto it = std::find_if(batch.sources.begin(), batch.sources.end(), [&](const SourceCount& c) { return c.source == source; });
   if (it != batch.sources.end()) return *it;
@@ -251,19 +259,20 @@ void Committer::Replay(LaneReplay replay, std::function<void(Result<void>)> done
 
 Committer::Transaction Committer::Gather() {
   AlertDesk* const desk = surroundings_.alert_desk;
-  if (desk != nullptr && desk->IsCheckpointDue(reading_)) {
+  const bool waits = !surroundings_.inbox.IsEmpty() || !own_.empty() || gathered_events_ > 0;
+  // The last one comes behind all events.
+  if (desk != nullptr && desk->IsCheckpointDue(reading_) && !(flushed_ && waits)) {
     Transaction checkpoint = TakeCheckpoint();
     if (!checkpoint.IsEmpty()) return checkpoint;
   }
   events_due_ = false;
   commit_timer_->Stop();
   look_timer_->Stop();
-  if (!surroundings_.inbox.IsEmpty() || !own_.empty() || gathered_events_ > 0) hooks_.on_cut();
+  if (waits) hooks_.on_cut();
   TakeIn();
   AddOwn(gathering_.batch);
   if (desk != nullptr) {
-    // What still waits may have come before something falls due.
-    if (surroundings_.inbox.IsEmpty()) desk->Advance(reading_);
+    desk->Advance(surroundings_.inbox.HasRest() ? taken_until_ : reading_);
     AddAlerts(gathering_.batch);
     desk->TakeRecords(gathering_.batch.rule_records);
     events_due_ = false;
@@ -291,6 +300,7 @@ void Committer::TakeIn() {
   for (Handed& handed : surroundings_.inbox.Take(options_.batch_bytes - gathered_bytes_)) {
     ++gathered_events_;
     gathered_bytes_ += handed.bytes;
+    taken_until_ = MomentOf(handed.event, reading_);
     Add(gathering_, std::move(handed));
   }
 }

@@ -166,6 +166,7 @@ class Committer {
   Transaction gathering_;           // Taken from the inbox, so that the rules could look; not under way yet.
   std::size_t gathered_events_ = 0;
   std::size_t gathered_bytes_ = 0;
+  ClockReading taken_until_;  // When the last of them came: what the inbox still has came after it, and before what falls due later.
   std::optional<Transaction> blocked_;  // Failed; holds no settling.
   Batch unsettled_;                     // Settling that failed; holds no rows.
   std::deque<WaitingReplay> replays_;   // The front one may be in the transaction that is under way.

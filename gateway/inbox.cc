@@ -83,6 +83,11 @@ bool Inbox::IsCutDue(std::size_t taken_events, std::size_t taken_bytes) const {
   return CutDue(taken_events, taken_bytes);
 }
 
+bool Inbox::HasRest() const {
+  std::lock_guard lock(mutex_);
+  return rest_waits_;
+}
+
 bool Inbox::HasUrgent() const {
   std::lock_guard lock(mutex_);
   return urgent_waits_;

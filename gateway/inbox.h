@@ -61,6 +61,8 @@ class Inbox {
   bool IsEmpty() const;
   /// A cut limit is reached, by what waits and what was taken and is not cut yet.
   bool IsCutDue(std::size_t taken_events = 0, std::size_t taken_bytes = 0) const;
+  /// Something waits that Take has left, for the next one.
+  bool HasRest() const;
   /// An urgent event waits.
   bool HasUrgent() const;
   /// What waits, in order of arrival: all, or as much as makes `max_bytes`; the rest is due for the next cut.

@@ -161,5 +161,30 @@ TEST_CASE("alerts: a stop keeps all windows") {
   CHECK(chain.store.rule_records.size() == 1);
 }
 
+TEST_CASE("alerts: a stop keeps what the windows took from the last events, too") {
+  Config config = MakeConfig();
+  config.rules[0].when = "avg(temp, 5s) > 80";
+  Chain chain(config, kWindow);
+  chain.Send("cloud/normal/1", kCold);
+  chain.alert_desk->Stop();
+  chain.committer.Flush([](bool) {});
+  chain.Advance(milliseconds(100));
+  REQUIRE(chain.store.batches.size() == 2);
+  CHECK(Appends(chain.store.batches[0]) == 1);
+  CHECK(chain.store.batches[1].rule_records.size() == 1);
+}
+
+TEST_CASE("alerts: time passes for the rules while events come without a pause") {
+  Chain chain(MakeConfig(seconds(2)), kWindow);
+  chain.Send("cloud/normal/1", kHot);
+  for (int i = 0; i < 300; ++i) {
+    // As it is when more comes while a transaction is made.
+    chain.store.on_commit = [&] { chain.Send("cloud/bulk/1", "x"); };
+    chain.Send("cloud/bulk/1", "x");
+    chain.Advance(milliseconds(10));
+  }
+  CHECK(Alerts(chain).size() == 1);
+}
+
 }  // namespace
 }  // namespace sluice

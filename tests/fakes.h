@@ -89,6 +89,7 @@ class FakeStore : public EventStore {
 
   void Commit(Batch batch, std::function<void(Result<void>, Batch)> done) override {
     ++commits;
+    if (on_commit) on_commit();
     Result<void> result = Apply(batch);
     clock_.Post([result = std::move(result), batch = std::move(batch), done = std::move(done)]() mutable {
       done(std::move(result), std::move(batch));
@@ -148,6 +149,7 @@ class FakeStore : public EventStore {
   std::optional<ErrorCode> refuse_rows;                                                        ///< Batches with rows fail with this.
   std::optional<ErrorCode> refuse_all;
   bool refuse_reads = false;           ///< Counters and ReadGaps fail with kUnavailable.
+  std::function<void()> on_commit;     ///< Runs when a batch comes.
   std::function<void()> on_gaps_read;  ///< Runs before an answer of ReadGaps.
   int refuse_drops = 0;                ///< So many batches with drops fail with kUnavailable.
   std::size_t max_rows = SIZE_MAX;     ///< Batches with rows fail with kFull if there would be more than so many.

@@ -1,10 +1,13 @@
 // What time alone does to rules.
 #include <doctest/doctest.h>
 
+#include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "gateway/rule_scenario.h"
+#include "gateway/rules.h"
 
 namespace sluice {
 namespace {
@@ -96,6 +99,57 @@ TEST_CASE("rule time: time off and without a connection is silence only for a ru
   rule.count_blind_time = true;
   CHECK(Run(rule, off) == Told{"11m firing"});
   CHECK(Run(rule, cut) == Told{"5m firing"});
+}
+
+TEST_CASE("rule time: an event that is one of the rule's own and that of an input changes a state twice, each under an id of its own") {
+  Config config;
+  config.rules = {MakeRule()};
+  config.rules[0].inputs = {{.name = "a", .value = "temp", .match = {"plant/{press}"}}};
+  config.rules[0].when = "a IS NULL AND press = '1'";
+  const std::unique_ptr<Rules> rules = std::move(*Rules::Create(config, {"gateway", "outbox"}));
+  std::vector<AlertEvent> alerts;
+  rules->Start({}, {}, true, alerts);
+  Event event;
+  event.topic = "plant/1";
+  event.payload = R"({"temp": 90})";
+  rules->OnEvent(event, "local", {}, 7, alerts);
+  REQUIRE(alerts.size() == 2);
+  const auto fired = nlohmann::json::parse(alerts[0].payload);
+  const auto resolved = nlohmann::json::parse(alerts[1].payload);
+  CHECK(fired["id"] == resolved["incident"]);
+  CHECK(fired["id"] != resolved["id"]);
+}
+
+TEST_CASE("rule time: a crash makes nobody silent who was heard of since the last checkpoint, and who is silent stays so") {
+  RuleConfig rule = MakeRule();
+  rule.absent_for = seconds(30);
+  const std::string lives = R"({"at": "0s", "every": "5s", "times": 23, "topic": "plant/1", "payload": {}},
+                               {"at": "50s", "topic": "plant/2", "payload": {}},
+                               {"at": "114s", "restart": "crash", "off": "10s"},
+                               {"at": "125s", "every": "5s", "times": 10, "topic": "plant/1", "payload": {}}, {"at": "171s"})";
+  CHECK(Run(rule, lives) == Told{"1m20s firing"});
+  rule.absent_for = minutes(2);
+  CHECK(Run(rule, lives + R"(, {"at": "175s", "every": "5s", "times": 20, "topic": "plant/1", "payload": {}})") == Told{"3m54s firing"});
+}
+
+TEST_CASE("rule time: an id is one notification, also of what fires and is forgotten within a millisecond, twice") {
+  Config config;
+  config.rules = {MakeRule()};
+  config.rules[0].when = "temp > 80";
+  config.rules[0].max_keys = 1;
+  const std::unique_ptr<Rules> rules = std::move(*Rules::Create(config, {"gateway", "outbox"}));
+  std::vector<AlertEvent> alerts;
+  rules->Start({}, {}, true, alerts);
+  for (Seq seq = 1; seq <= 5; ++seq) {
+    Event event;
+    event.topic = seq % 2 == 1 ? "plant/1" : "plant/2";
+    event.payload = R"({"temp": 90})";
+    rules->OnEvent(event, "local", {}, seq, alerts);
+  }
+  REQUIRE(alerts.size() == 9);
+  std::set<std::string> ids;
+  for (const AlertEvent& alert : alerts) ids.insert(nlohmann::json::parse(alert.payload)["id"].get<std::string>());
+  CHECK(ids.size() == alerts.size());
 }
 
 TEST_CASE("rule time: what another sensor said last is known after a stop") {

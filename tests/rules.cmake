@@ -1,5 +1,5 @@
 sluice_test(rules unit 900 rules_test.cc LIBS sluice_core sluice_failpoint_none nlohmann_json::nlohmann_json)
-sluice_test(rule_time unit 200 rule_time_test.cc LIBS sluice_core sluice_config sluice_failpoint_none)
+sluice_test(rule_time unit 200 rule_time_test.cc LIBS sluice_core sluice_config sluice_failpoint_none nlohmann_json::nlohmann_json)
 
 # Scenarios run rules on virtual time (gateway/rule_scenario.h). What they promise is in their `description`.
 file(GLOB RULE_SCENARIOS CONFIGURE_DEPENDS scenarios/*.json)
