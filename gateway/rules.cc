@@ -98,6 +98,7 @@ void Rules::OnEvent(const Event& event, const std::string& source, const RuleMom
 void Rules::Show(const Place& place, const RuleEvent& event, std::vector<AlertEvent>& alerts) {
   Entry& entry = rules_[place.rule];
   if (event.event.retained) return entry.rule->OnRetained();
+  Touch(place.rule);
   if (cost_clock_ == nullptr || ++shown_ % kCostEvery != 0) return entry.rule->OnEvent(place.feed, place.filter, event, alerts);
   const std::int64_t start = cost_clock_();
   entry.rule->OnEvent(place.feed, place.filter, event, alerts);
@@ -114,6 +115,11 @@ RuleMoment Rules::NotBefore(const RuleMoment& at) {
 
 RuleMoment Rules::At(AliveTime time) const {
   return {time, time + (now_.elapsed - now_.alive), now_.wall - (now_.alive - time)};
+}
+
+Rule& Rules::Touch(std::uint32_t rule) {
+  if (!std::exchange(rules_[rule].is_touched, true)) touched_.push_back(rule);
+  return *rules_[rule].rule;
 }
 
 void Rules::Push(const Wake& wake) {
@@ -134,14 +140,15 @@ void Rules::RunWakes(AliveTime until, std::vector<AlertEvent>& alerts) {
     std::pop_heap(wakes_.begin(), wakes_.end(), kLater);
     const Wake wake = wakes_.back();
     wakes_.pop_back();
-    rules_[wake.rule].rule->OnWake(wake.key, wake.stamp, At(wake.at), alerts);
+    Touch(wake.rule).OnWake(wake.key, wake.stamp, At(wake.at), alerts);
   }
 }
 
 void Rules::Advance(const RuleMoment& now, const std::vector<bool>& connected, std::vector<AlertEvent>& alerts) {
   NotBefore(now);
   for (Entry& entry : rules_) {
-    if (!listens_ || entry.sources.empty()) continue;
+    if (!listens_) break;
+    if (entry.sources.empty()) continue;
     const auto is_cut_off = [](const std::vector<bool>& all, std::size_t source) { return source >= all.size() || !all[source]; };
     const bool is_blind =
         std::any_of(entry.sources.begin(), entry.sources.end(), [&](std::size_t source) { return is_cut_off(connected, source); });
@@ -197,13 +204,18 @@ void Rules::RestoreOrphan(const RuleRecord& record, const RuleMoment& now, std::
 void Rules::TakeRecords(std::vector<RuleRecord>& records) {
   std::move(orphans_.begin(), orphans_.end(), std::back_inserter(records));
   orphans_.clear();
-  for (Entry& entry : rules_) entry.rule->TakeRecords(records);
+  for (const std::uint32_t rule : std::exchange(touched_, {})) {
+    rules_[rule].is_touched = false;
+    rules_[rule].rule->TakeRecords(records);
+  }
 }
 
 // Each rule is the first in turn, so that a large one does not take all the room for ever.
 void Rules::Checkpoint(const RuleMoment& now, bool all, std::size_t max_bytes, std::vector<RuleRecord>& records) {
   std::size_t room = all ? SIZE_MAX : max_bytes;
-  for (std::size_t i = 0; i < rules_.size(); ++i) rules_[(checkpoint_rule_ + i) % rules_.size()].rule->Checkpoint(now, all, room, records);
+  for (std::size_t i = 0; i < rules_.size(); ++i) {
+    Touch(static_cast<std::uint32_t>((checkpoint_rule_ + i) % rules_.size())).Checkpoint(now, all, room, records);
+  }
   ++checkpoint_rule_;
 }
 

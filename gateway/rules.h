@@ -85,6 +85,7 @@ class Rules {
   struct Entry {
     std::unique_ptr<Rule> rule;
     std::vector<std::size_t> sources;  // Whose events it looks at, if it listens for silence.
+    bool is_touched = false;           // Is among touched_.
     std::int64_t cost_ns = 0;
     std::uint64_t costed = 0;
   };
@@ -92,6 +93,7 @@ class Rules {
   Rules(ConditionEngine engine, CostClock cost_clock);
   Result<void> Add(const Config& config, const RuleConfig& rule, const std::string& id_prefix);
   void Show(const Place& place, const RuleEvent& event, std::vector<AlertEvent>& alerts);
+  Rule& Touch(std::uint32_t rule);
   void Push(const Wake& wake);
   void DropStaleWakes();
   /// Those due at `until`, or before.
@@ -107,14 +109,15 @@ class Rules {
   std::vector<Place> places_;
   std::vector<std::size_t> found_;
   PayloadFields payload_;
-  std::deque<Wake> wakes_;            // A heap, the next one in front.
-  std::size_t most_wakes_;            // Then those that nobody awaits any more are dropped.
-  RuleMoment now_;                    // The latest that was seen.
-  AliveTime polled_{0};               // When the sources were looked at last.
-  std::vector<bool> were_connected_;  // And how they were then.
-  bool listens_ = false;              // Some rule listens for silence, and minds when nobody could have been heard.
-  std::vector<RuleRecord> orphans_;   // To be deleted.
-  std::size_t checkpoint_rule_ = 0;   // The next one to be the first.
+  std::deque<Wake> wakes_;              // A heap, the next one in front.
+  std::size_t most_wakes_;              // Then those that nobody awaits any more are dropped.
+  RuleMoment now_;                      // The latest that was seen.
+  AliveTime polled_{0};                 // When the sources were looked at last.
+  std::vector<bool> were_connected_;    // And how they were then.
+  bool listens_ = false;                // Some rule listens for silence, and minds when nobody could have been heard.
+  std::vector<std::uint32_t> touched_;  // Rules that may have records to be taken: of thousands, most have none.
+  std::vector<RuleRecord> orphans_;     // To be deleted.
+  std::size_t checkpoint_rule_ = 0;     // The next one to be the first.
   std::uint64_t shown_ = 0;
 };
 
