@@ -25,18 +25,15 @@ std::string LabelName(std::string name) {
   return name;
 }
 
+// Makes the id of a notification its own.
+std::string MarkOf(const AlertCause& cause) {
+  return cause.seq > 0 ? std::to_string(cause.seq) : "t" + std::to_string(cause.at.count());
+}
+
 }  // namespace
 
 AlertWriter::AlertWriter(RuleProgram& program, RuleReading& reading, std::string id_prefix)
     : program_(program), reading_(reading), id_prefix_(std::move(id_prefix)), tokens_(program.config.max_per_minute) {}
-
-AlertCause AlertWriter::CauseOf(Seq seq) const {
-  return {std::to_string(seq), id_prefix_ + std::to_string(seq)};
-}
-
-AlertCause AlertWriter::CauseOf(AliveTime time) {
-  return {"t" + std::to_string(time.count()), ""};
-}
 
 void AlertWriter::Fire(const std::vector<SampleWindow>* windows, const RuleMoment& now, WallTime active, const AlertCause& cause,
                        Incident& incident, std::vector<AlertEvent>& alerts) {
@@ -72,9 +69,9 @@ AlertDocument AlertWriter::Describe(const std::vector<SampleWindow>* windows, co
   AlertDocument document;
   document.alert = program_.config.alert;
   document.active = active;
-  document.cause = cause.event_id;
+  if (cause.seq > 0) document.cause = id_prefix_ + std::to_string(cause.seq);
   document.labels = Labels();
-  document.id = NewId(id_prefix_ + document.alert + ":" + FingerprintOf(document.alert, document.labels) + ":" + cause.mark);
+  document.id = NewId(id_prefix_ + document.alert + ":" + FingerprintOf(document.alert, document.labels) + ":" + MarkOf(cause));
   if (program_.value) reading_.Compute(*program_.value, windows, now, document.value);
   for (RuleInput& input : program_.inputs) {
     FieldValue& value = document.inputs.emplace_back(input.name, FieldValue{}).second;

@@ -15,19 +15,16 @@
 
 namespace sluice {
 
-/// What caused a change.
+/// What caused a change: an event, or time.
 struct AlertCause {
-  std::string mark;      ///< Makes the id of the notification its own: the seq of an event, or "t" and the time on the clock of the rules.
-  std::string event_id;  ///< Empty: time did.
+  Seq seq = 0;      ///< Of the event; 0: time did,
+  AliveTime at{0};  ///< at this one on the clock of the rules.
 };
 
 class AlertWriter {
  public:
   /// `id_prefix`: "<gateway>:<outbox>:". The references outlive the writer.
   AlertWriter(RuleProgram& program, RuleReading& reading, std::string id_prefix);
-
-  AlertCause CauseOf(Seq seq) const;
-  static AlertCause CauseOf(AliveTime time);
 
   /// The alert of the key that is read fires: `incident` is what there is to know of it later. It may be suppressed.
   void Fire(const std::vector<SampleWindow>* windows, const RuleMoment& now, WallTime active, const AlertCause& cause, Incident& incident,

@@ -1,7 +1,6 @@
 #include "gateway/rule.h"
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 namespace sluice {
@@ -66,7 +65,7 @@ void Rule::OnOwn(Number number, const RuleEvent& event, std::vector<AlertEvent>&
   key.heard = Heard(event.moment);
   key.is_memory_due = true;
   if (key.windows) FeedWindows(program_.feeds[0], *key.windows, event.moment);
-  Look(number, event.moment, writer_.CauseOf(event.seq), alerts);
+  Look(number, event.moment, {.seq = event.seq}, alerts);
   keys_.Touch(number, keys_[number].state.phase() == AlertPhase::kFiring || keys_[number].is_expected);
 }
 
@@ -95,7 +94,7 @@ void Rule::OnOther(std::size_t feed, const RuleEvent& event, std::vector<AlertEv
   const Number number = keys_.Find(reading_.key());
   if (number == keys_.kNone) return;
   reading_.Use(keys_.KeyOf(number), keys_[number].active ? keys_[number].active->values : "");
-  Look(number, event.moment, writer_.CauseOf(event.seq), alerts);
+  Look(number, event.moment, {.seq = event.seq}, alerts);
 }
 
 void Rule::FeedWindows(RuleFeed& feed, Windows& windows, const RuleMoment& now) {
@@ -254,7 +253,7 @@ void Rule::OnWake(Number number, std::uint32_t stamp, const RuleMoment& now, std
   key.wake = kNeverAlive;
   reading_.Use(keys_.KeyOf(number), key.active ? key.active->values : "");
   if (NextLook(key, now) > now.alive) return Schedule(number, now);
-  const AlertCause cause = AlertWriter::CauseOf(now.alive);
+  const AlertCause cause{.at = now.alive};
   if (program_.is_time_bound || !program_.when) return Look(number, now, cause, alerts);
   const AlertPhase before = key.state.phase();
   Conclude(number, before, key.state.Advance(now.alive, program_.times), now, cause, alerts);
@@ -318,7 +317,7 @@ void Rule::Forget(Number number, const RuleMoment& now, std::vector<AlertEvent>&
   if (key.state.phase() == AlertPhase::kFiring) {
     reading_.Use(name, key.active->values);
     ++counts_.resolved;
-    writer_.Resolve(key.windows.get(), now, key.active->since, AlertWriter::CauseOf(now.alive), "forgotten", *key.active->incident, alerts);
+    writer_.Resolve(key.windows.get(), now, key.active->since, {.at = now.alive}, "forgotten", *key.active->incident, alerts);
   }
   Count(key.state.phase(), false);
   if (key.is_state_kept) gone_.push_back(RecordOf(RuleRecord::Kind::kState, 0, name, ""));
