@@ -216,7 +216,7 @@ class VirtualBox {
     for (const MqttSourceConfig& candidate : config_.sources) {
       for (const Subscription& subscription : candidate.subscribe) {
         Captures captures;
-        const Result<TopicFilter> filter = TopicFilter::Parse(subscription.filter);
+        const Result<TopicFilter> filter = TopicFilter::Parse(WithoutShare(subscription.filter));
         if (!filter || !filter->Matches(event.topic, captures)) continue;
         event.format = subscription.format;
         if (source.empty()) source = candidate.name;

@@ -23,7 +23,7 @@ std::vector<std::size_t> SourcesOf(const Config& config, const RuleFeed& feed) {
   for (std::size_t i = 0; i < config.sources.size(); ++i) {
     const std::vector<Subscription>& subscribe = config.sources[i].subscribe;
     const bool overlaps = std::any_of(subscribe.begin(), subscribe.end(), [&](const Subscription& subscription) {
-      const Result<TopicFilter> filter = TopicFilter::Parse(subscription.filter);
+      const Result<TopicFilter> filter = TopicFilter::Parse(WithoutShare(subscription.filter));
       return filter &&
              std::any_of(feed.filters.begin(), feed.filters.end(), [&](const RuleFilter& mine) { return mine.filter.Overlaps(*filter); });
     });
