@@ -60,7 +60,8 @@ void ReadOutbox(ObjectReader& root, OutboxConfig& outbox) {
 }
 
 void ReadControl(ObjectReader& root, const OutboxConfig& outbox, ControlConfig& control) {
-  control.socket = (std::filesystem::path(outbox.path).parent_path() / "control.sock").string();
+  const bool is_service = outbox.path == OutboxConfig{}.path;
+  control.socket = is_service ? kServiceSocket : (std::filesystem::path(outbox.path).parent_path() / "control.sock").string();
   root.Object("control", [&](ObjectReader& reader) {
     reader.String("socket", control.socket);
     if (control.socket.empty()) reader.Complain("socket", "the path of a Unix socket");

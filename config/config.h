@@ -105,9 +105,17 @@ constexpr Bytes LargestEvent(const OutboxConfig& outbox) {
   return outbox.max_bytes / 4;
 }
 
-/// The socket on which the daemon answers `sluice status` and `sluice dead-letters`.
+/// The socket on which the daemon answers the command line.
 struct ControlConfig {
-  std::string socket;  ///< Default: control.sock beside the outbox.
+  std::string socket;  ///< Default: kServiceSocket for the outbox of the service, else control.sock beside the outbox.
+};
+inline constexpr const char* kServiceSocket = "/run/sluice/sluice.sock";
+
+/// Metrics and health for monitoring, and what the command line can ask, over HTTP. Off unless the configuration has `http`.
+struct HttpConfig {
+  std::string listen = "127.0.0.1:9807";  ///< host:port, or "unix:" and a path.
+  std::string token;                      ///< Secret. Who shows it may also change something over TCP; empty: nobody may.
+  std::vector<std::string> hosts;         ///< Names by which clients call us, besides the address we listen on and localhost.
 };
 
 /// What becomes of a class's events when the outbox is at its bound.
@@ -281,6 +289,7 @@ struct Config {
   std::vector<MqttSourceConfig> sources;
   OutboxConfig outbox;
   ControlConfig control;
+  std::optional<HttpConfig> http;
   std::vector<ClassConfig> classes = {
       {kUrgentClass, OnFull::kKeep, 8, {}}, {kDefaultClass, OnFull::kDropOldest, 3, {}}, {"bulk", OnFull::kDropOldest, 1, {}}};
   std::vector<SinkConfig> sinks;

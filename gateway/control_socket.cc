@@ -107,11 +107,7 @@ class ControlSocket::Session : public ControlAnswer {
   }
   void Answer(const std::string& line) {
     const Json request = Json::parse(line, nullptr, false);
-    if (!request.is_object() || !request.contains("command") || !request["command"].is_string())
-      return Fail("a request is a line of JSON with a \"command\"");
-    const auto handler = socket_->handlers_.find(request["command"].get<std::string>());
-    if (handler == socket_->handlers_.end()) return Fail("there is no such command");
-    Result<std::unique_ptr<ControlTask>> task = handler->second(request, *this);
+    Result<std::unique_ptr<ControlTask>> task = socket_->commands_.Make(request, *this);
     if (!task) return Fail(task.error().message);
     task_ = std::move(*task);
     task_->Next();
@@ -155,20 +151,20 @@ class ControlSocket::Session : public ControlAnswer {
   bool destroyed_ = false;
 };
 
-Result<std::unique_ptr<ControlSocket>> ControlSocket::Open(Loop& loop, const std::string& path) {
+Result<std::unique_ptr<ControlSocket>> ControlSocket::Open(Loop& loop, const std::string& path, const ControlCommands& commands) {
   const Result<sockaddr_un> address = ControlAddress(path);
   if (!address) return tl::unexpected<Error>(address.error());
   if (Result<void> removed = RemoveStale(path, *address); !removed) return tl::unexpected<Error>(removed.error());
   const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return tl::unexpected<Error>(ErrnoError(path));
-  // Before it has a name: there is no moment at which others could connect.
+  // Before it has a name: there is no moment at which others could connect. The umask takes from this what the group needs.
   ::fchmod(fd, 0600);
-  if (::bind(fd, reinterpret_cast<const sockaddr*>(&*address), sizeof *address) != 0) {
+  if (::bind(fd, reinterpret_cast<const sockaddr*>(&*address), sizeof *address) != 0 || ::chmod(path.c_str(), 0660) != 0) {
     Error error = ErrnoError(path);
     ::close(fd);
     return tl::unexpected<Error>(std::move(error));
   }
-  std::unique_ptr<ControlSocket> socket(new ControlSocket(loop, path));
+  std::unique_ptr<ControlSocket> socket(new ControlSocket(loop, path, commands));
   if (Result<void> listening = socket->Listen(fd); !listening) return tl::unexpected<Error>(listening.error());
   return socket;
 }

@@ -188,11 +188,11 @@ ControlHandler HandlerOf(const LetterDesk& desk, bool with_payload) {
 
 }  // namespace
 
-void HandleDeadLetters(ControlSocket& socket, const LetterDesk& desk) {
-  socket.Handle("dead-letters.list", HandlerOf<ListTask>(desk, false));
-  socket.Handle("dead-letters.export", HandlerOf<ExportTask>(desk, true));
-  socket.Handle("dead-letters.purge", HandlerOf<PurgeTask>(desk, false));
-  socket.Handle("dead-letters.replay", HandlerOf<ReplayTask>(desk, false));
+void HandleDeadLetters(ControlCommands& commands, const LetterDesk& desk) {
+  commands.Add("dead-letters.list", HandlerOf<ListTask>(desk, false));
+  commands.Add("dead-letters.export", HandlerOf<ExportTask>(desk, true));
+  commands.Add("dead-letters.purge", HandlerOf<PurgeTask>(desk, false));
+  commands.Add("dead-letters.replay", HandlerOf<ReplayTask>(desk, false));
 }
 
 }  // namespace sluice

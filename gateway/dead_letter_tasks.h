@@ -1,4 +1,4 @@
-// The commands "dead-letters.list", ".export", ".replay" and ".purge" of the control socket. All work in pages, so that neither memory nor
+// The commands "dead-letters.list", ".export", ".replay" and ".purge" of the daemon. All work in pages, so that neither memory nor
 // the commits depend on how many letters there are; a client that leaves ends the work after the page that is under way.
 //
 // list: a line for each letter; export: with all there is of it. replay, purge: {"replayed": n} or {"purged": n} after each page:
@@ -13,7 +13,7 @@
 
 #include "gateway/cloud_event.h"
 #include "gateway/committer.h"
-#include "gateway/control_socket.h"
+#include "gateway/control_commands.h"
 #include "gateway/ports.h"
 
 namespace sluice {
@@ -28,6 +28,6 @@ struct LetterDesk {
   std::function<std::string(const Row&)> event_json;
 };
 
-void HandleDeadLetters(ControlSocket& socket, const LetterDesk& desk);
+void HandleDeadLetters(ControlCommands& commands, const LetterDesk& desk);
 
 }  // namespace sluice

@@ -1,4 +1,4 @@
-// The command "rules" of the control socket: a line for each rule.
+// The command "rules" of the daemon: a line for each rule.
 //
 //   alert, keys, pending, firing, last_key, last_value, cost_us, and the counts of gateway/rule.h
 //
@@ -8,7 +8,7 @@
 #include <functional>
 #include <vector>
 
-#include "gateway/control_socket.h"
+#include "gateway/control_commands.h"
 #include "gateway/rules.h"
 
 namespace sluice {

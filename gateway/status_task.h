@@ -1,11 +1,11 @@
-// The command "status" of the control socket: one line, the status document.
+// The command "status" of the daemon: one line, the status document.
 //
 // Loop thread.
 #pragma once
 
 #include <functional>
 
-#include "gateway/control_socket.h"
+#include "gateway/control_commands.h"
 #include "gateway/status.h"
 
 namespace sluice {

@@ -1,0 +1,51 @@
+// What a daemon does when it is asked: commands by name, each a task that answers in lines of JSON. How they are asked is another's
+// business (gateway/control_socket.h).
+//
+// Loop thread.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "gateway/result.h"
+
+namespace sluice {
+
+/// Where a task puts its answer.
+class ControlAnswer {
+ public:
+  virtual ~ControlAnswer() = default;
+  /// False once the client is gone: nothing more need be made.
+  virtual bool IsWanted() const = 0;
+  /// Whole lines. The task's Next runs when the client has taken them or is gone; maybe from within the call.
+  virtual void Send(std::string lines) = 0;
+  /// The answer is complete. Each task comes here once, with End or Fail; nothing of it runs after.
+  virtual void End() = 0;
+  virtual void Fail(const std::string& reason) = 0;
+};
+
+/// A request that is being carried out. Lives until it has ended its answer, also if the client leaves, so that its callbacks may name it.
+class ControlTask {
+ public:
+  virtual ~ControlTask() = default;
+  /// The moment to go on: at first, and whenever what was sent is taken.
+  virtual void Next() = 0;
+};
+
+/// Makes the task of one command; kInvalid: the request makes no sense, and why.
+using ControlHandler = std::function<Result<std::unique_ptr<ControlTask>>(const nlohmann::json& request, ControlAnswer& answer)>;
+
+class ControlCommands {
+ public:
+  void Add(const std::string& command, ControlHandler handler) { handlers_[command] = std::move(handler); }
+  /// The task of `request`, an object whose member "command" is the name. kInvalid: it makes no sense, and why.
+  Result<std::unique_ptr<ControlTask>> Make(const nlohmann::json& request, ControlAnswer& answer) const;
+
+ private:
+  std::map<std::string, ControlHandler> handlers_;
+};
+
+}  // namespace sluice
