@@ -598,8 +598,8 @@ TEST_CASE("config: dead letters take an eighth of the outbox at most, and 64MiB 
   CHECK(loaded.mistakes[0].message.find("2MiB") != std::string::npos);
 }
 
-TEST_CASE("config: the control socket lies beside the outbox; a path that no socket can have is a mistake") {
-  CHECK(Load(kMinimal).config.control.socket == "/var/lib/sluice/control.sock");
+TEST_CASE("config: the control socket is where services have theirs, or beside an outbox that is elsewhere; a path that no socket can have is a mistake") {
+  CHECK(Load(kMinimal).config.control.socket == "/run/sluice/sluice.sock");
   CHECK(Load(With("/control", {{"socket", "/run/sluice/c"}})).config.control.socket == "/run/sluice/c");
   const LoadedConfig loaded = Load(With("/control", {{"socket", "/" + std::string(107, 'x')}}));
   CHECK(Find(loaded.mistakes, "at most 107 bytes") != nullptr);

@@ -136,12 +136,12 @@ class Socket(unittest.TestCase):
             for words in (["dead-letters", "purge"], ["dead-letters", "replay", "--all", "1/1"], ["dead-letters"]):
                 Control(sluice).Run(*words, status=2)
 
-    def test_it_is_for_the_daemons_user_only_outlives_a_kill_and_goes_with_a_stop(self):
+    def test_it_is_for_the_daemons_user_and_group_outlives_a_kill_and_goes_with_a_stop(self):
         with Rig() as rig:
             sluice = Sluice(rig, Mosquitto(rig).port, Cloud(MockKafka(rig, [])), routes=ROUTES)
             path = os.path.join(rig.directory, "control.sock")
             sluice.Start()
-            self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o600)
+            self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o660)
             sluice.Kill()
             self.assertTrue(os.path.exists(path))
             sluice.Start()
