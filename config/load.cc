@@ -42,16 +42,19 @@ void Merge(JsonNode& into, JsonNode from, const std::string& pointer, std::vecto
   }
 }
 
-// Nothing if there are mistakes: what could not be parsed would only seem to lack things.
-std::optional<JsonNode> ReadFile(const std::string& name, std::vector<Mistake>& mistakes) {
+void ReadFile(ConfigFile::Part part, const std::string& name, ConfigFiles& read) {
   std::ifstream file(name, std::ios::binary);
   if (!file || std::filesystem::is_directory(name)) {
-    mistakes.push_back({{name, 0, 0}, "", "cannot read this file", {}});
-    return std::nullopt;
+    read.unreadable.push_back({{name, 0, 0}, "", "cannot read this file", {}});
+    return;
   }
-  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  read.files.push_back({part, name, {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()}});
+}
+
+// Nothing if there are mistakes: what could not be parsed would only seem to lack things.
+std::optional<JsonNode> Parse(const ConfigFile& file, std::vector<Mistake>& mistakes) {
   const std::size_t before = mistakes.size();
-  JsonNode node = ParseJson(text, name, mistakes);
+  JsonNode node = ParseJson(file.text, file.name, mistakes);
   if (mistakes.size() > before) return std::nullopt;
   return node;
 }
@@ -74,26 +77,40 @@ JsonNode AsPart(JsonNode node) {
 
 }  // namespace
 
-LoadedConfig LoadConfig(const std::string& path, ReferenceMode mode) {
-  LoadedConfig loaded;
-  Findings findings{.mode = mode, .mistakes = {}, .warnings = {}};
+ConfigFiles ReadConfigFiles(const std::string& path) {
   const std::filesystem::path folder = std::filesystem::path(path).parent_path();
-  std::optional<JsonNode> root = ReadFile(path, findings.mistakes);
-  for (const std::string& name : FilesIn(folder / "conf.d")) {
-    std::optional<JsonNode> part = ReadFile(name, findings.mistakes);
-    if (root && part) Merge(*root, std::move(*part), "", findings.mistakes);
-  }
-  for (const std::string& name : FilesIn(folder / "rules.d")) {
-    std::optional<JsonNode> part = ReadFile(name, findings.mistakes);
+  ConfigFiles read;
+  ReadFile(ConfigFile::Part::kMain, path, read);
+  for (const std::string& name : FilesIn(folder / "conf.d")) ReadFile(ConfigFile::Part::kMore, name, read);
+  for (const std::string& name : FilesIn(folder / "rules.d")) ReadFile(ConfigFile::Part::kRules, name, read);
+  return read;
+}
+
+LoadedConfig LoadConfig(const ConfigFiles& files, ReferenceMode mode) {
+  LoadedConfig loaded;
+  Findings findings{.mode = mode, .mistakes = files.unreadable, .warnings = {}};
+  std::optional<JsonNode> root;
+  for (const ConfigFile& file : files.files) {
+    std::optional<JsonNode> part = Parse(file, findings.mistakes);
     if (!part) continue;
-    part = AsPart(std::move(*part));
-    CheckRulesFile(*part, findings);
+    if (file.part == ConfigFile::Part::kMain) {
+      root = std::move(part);
+      continue;
+    }
+    if (file.part == ConfigFile::Part::kRules) {
+      part = AsPart(std::move(*part));
+      CheckRulesFile(*part, findings);
+    }
     if (root) Merge(*root, std::move(*part), "", findings.mistakes);
   }
   if (findings.mistakes.empty()) loaded.config = BuildConfig(*root, findings);
   loaded.mistakes = std::move(findings.mistakes);
   loaded.warnings = std::move(findings.warnings);
   return loaded;
+}
+
+LoadedConfig LoadConfig(const std::string& path, ReferenceMode mode) {
+  return LoadConfig(ReadConfigFiles(path), mode);
 }
 
 std::string FormatMistake(const Mistake& mistake) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "config/secrets.h"
 #include "gateway/host_port.h"
 #include "gateway/json_text.h"
 #include "gateway/quantities.h"
@@ -95,9 +96,7 @@ Json ShowKafka(const KafkaSinkConfig& kafka) {
   if (!kafka.mechanism.empty()) json["auth"] = ShowKafkaAuth(kafka);
   if (kafka.tls) json["tls"] = ShowTls(*kafka.tls);
   for (const auto& [name, value] : kafka.rdkafka) {
-    const bool secret =
-        name.find("password") != std::string::npos || name.find("secret") != std::string::npos || name.find("pem") != std::string::npos;
-    json["rdkafka"][name] = secret ? kMask : value;
+    json["rdkafka"][name] = IsSecretProperty(name) ? kMask : value;
   }
   return json;
 }
