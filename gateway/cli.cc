@@ -89,6 +89,10 @@ std::variant<Command, int> ParseCommandLine(int argc, char** argv) {
   run->add_option("--stop-limit", stop_limit, "Seconds that a stop waits for the sinks' last answers")
       ->capture_default_str()
       ->check(CLI::Range(0, 3600));
+  run->add_option("--state-dir", command.state_directory,
+                  "Where the configuration that was applied last is kept, to go on with if the present one is broken (default: systemd's "
+                  "StateDirectory, if there is one)");
+  run->add_flag("--strict", command.strict, "End with 78 if the configuration is broken, instead of going on with the last good one");
 
   CLI::App* check =
       AddVerb(app, "check", "Report every mistake of a configuration; needs no secrets and no network", command, Verb::kCheck);
@@ -103,6 +107,11 @@ std::variant<Command, int> ParseCommandLine(int argc, char** argv) {
   CLI::App* status = AddVerb(app, "status", "Show what the running daemon does: sources, lanes, ledger, disk", command, Verb::kStatus);
   AddSocketOptions(*status, command);
   status->add_flag("--json", command.json, "The whole document as JSON");
+  CLI::App* reload = AddVerb(app, "reload", "Have the running daemon take up its changed configuration; on a mistake the old one goes on",
+                             command, Verb::kReload);
+  AddSocketOptions(*reload, command);
+  reload->add_flag("--dry-run", command.dry_run, "Only show what would change");
+  reload->add_flag("--json", command.json, "JSON Lines instead of text");
   AddDeadLetters(app, command);
   AddRules(app, command);
 

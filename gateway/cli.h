@@ -16,6 +16,7 @@ enum class Verb {
   kConfigKeys,
   kExplain,
   kStatus,
+  kReload,
   kDeadLetters,
   kRulesList,
   kRulesTest,
@@ -43,6 +44,9 @@ struct Command {
   std::vector<std::string> scenarios;  ///< rules test: files.
   bool verbose = false;                ///< rules test: tell the alerts of scenarios that are as expected, too.
   std::chrono::seconds stop_limit{5};  ///< run: how long a stop waits for the sinks' last answers.
+  std::string state_directory;         ///< run: where the last good configuration is kept; empty: the service's, or nowhere.
+  bool strict = false;                 ///< run: a broken configuration ends it, whatever was applied before.
+  bool dry_run = false;                ///< reload: only tell what would change.
 };
 
 /// Exit statuses of every verb.

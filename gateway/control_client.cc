@@ -82,7 +82,7 @@ Result<void> AskDaemon(const std::string& path, const Json& request, const std::
     if (line.contains("error")) return Fail(ErrorCode::kInvalid, line["error"].is_string() ? line["error"].get<std::string>() : text);
     if (line.contains("end") || !on_line(line)) return {};
   }
-  return Fail(ErrorCode::kUnavailable, "the daemon's answer broke off; it may have been stopped");
+  return Fail(ErrorCode::kUnavailable, "the daemon's answer broke off; it may have been stopped, or has a new configuration: ask again");
 }
 
 }  // namespace sluice

@@ -33,6 +33,10 @@ class ControlTask {
   virtual ~ControlTask() = default;
   /// The moment to go on: at first, and whenever what was sent is taken.
   virtual void Next() = 0;
+  /// It asks the gateway at work for something that takes several turns. Such a task ends before that gateway is stopped,
+  virtual bool NeedsGateway() const { return false; }
+  /// this one after another has taken its place; all others end in between.
+  virtual bool OutlivesReload() const { return false; }
 };
 
 /// Makes the task of one command; kInvalid: the request makes no sense, and why.

@@ -59,6 +59,7 @@ class ControlSocket::Session : public ControlAnswer {
 
   uv_stream_t* stream() { return reinterpret_cast<uv_stream_t*>(&pipe_); }
   bool HasAsked() const { return asked_; }
+  const ControlTask* task() const { return task_.get(); }
   void Read() {
     const auto allocate = [](uv_handle_t* handle, std::size_t, uv_buf_t* buffer) {
       auto& chunk = static_cast<Session*>(handle->data)->chunk_;
@@ -83,6 +84,10 @@ class ControlSocket::Session : public ControlAnswer {
              [](uv_handle_t* handle) { std::unique_ptr<Session>(static_cast<Session*>(handle->data)); });
   }
   void GiveUp() { gone_ = true; }
+  void AnswerWaiting() {
+    if (waiting_.empty()) return;
+    Answer(std::exchange(waiting_, {}));
+  }
 
   bool IsWanted() const override { return !gone_; }
   void Send(std::string lines) override {
@@ -106,6 +111,10 @@ class ControlSocket::Session : public ControlAnswer {
     Answer(request_.substr(0, end));
   }
   void Answer(const std::string& line) {
+    if (socket_->paused_) {
+      waiting_ = line;
+      return;
+    }
     const Json request = Json::parse(line, nullptr, false);
     Result<std::unique_ptr<ControlTask>> task = socket_->commands_.Make(request, *this);
     if (!task) return Fail(task.error().message);
@@ -142,7 +151,8 @@ class ControlSocket::Session : public ControlAnswer {
   uv_write_t write_;
   char chunk_[4096];
   std::string request_;
-  std::string text_;  // What is being written.
+  std::string text_;     // What is being written.
+  std::string waiting_;  // The request, while nobody can carry it out.
   std::unique_ptr<ControlTask> task_;
   bool asked_ = false;
   bool writing_ = false;
@@ -191,6 +201,23 @@ void ControlSocket::Close() {
   uv_close(reinterpret_cast<uv_handle_t*>(std::exchange(listener_, nullptr)),
            [](uv_handle_t* handle) { std::unique_ptr<uv_pipe_t>(reinterpret_cast<uv_pipe_t*>(handle)); });
   for (Session* session : std::list<Session*>(sessions_)) session->HasAsked() ? session->GiveUp() : session->Destroy();
+}
+
+void ControlSocket::Resume() {
+  paused_ = false;
+  for (Session* session : std::list<Session*>(sessions_)) session->AnswerWaiting();
+}
+
+void ControlSocket::EndTasks(bool only_of_gateway) {
+  for (Session* session : std::list<Session*>(sessions_)) {
+    const ControlTask* task = session->task();
+    if (task == nullptr || task->OutlivesReload()) continue;
+    if (!only_of_gateway) {
+      session->Destroy();
+    } else if (task->NeedsGateway()) {
+      session->OnGone();
+    }
+  }
 }
 
 void ControlSocket::OnClient() {

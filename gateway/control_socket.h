@@ -38,6 +38,11 @@ class ControlSocket {
   ControlSocket(const ControlSocket&) = delete;
   ControlSocket& operator=(const ControlSocket&) = delete;
 
+  /// Requests wait until Resume: there is nobody to carry them out.
+  void Pause() { paused_ = true; }
+  void Resume();
+  /// Their clients see the answer break off: of all tasks but those that outlive a reload, or only of those that need the gateway.
+  void EndTasks(bool only_of_gateway);
   /// Takes no more requests and removes the file. Answers are not wanted any more; the tasks end by themselves.
   void Close();
 
@@ -54,6 +59,7 @@ class ControlSocket {
   const ControlCommands& commands_;
   std::list<Session*> sessions_;  // Oldest first; each owns itself until libuv lets go of its handle.
   uv_pipe_t* listener_ = nullptr;
+  bool paused_ = false;
 };
 
 }  // namespace sluice

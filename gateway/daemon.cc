@@ -5,30 +5,31 @@
 #include <uv.h>
 
 #include <algorithm>
+#include <array>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <optional>
-#include <random>
+#include <string>
 #include <utility>
 
-#include "config/load.h"
+#include "config/difference.h"
+#include "config/last_good.h"
+#include "config/reading.h"
+#include "config/secrets.h"
 #include "config/show.h"
 #include "drivers/ack_gate.h"
 #include "drivers/certificate.h"
 #include "drivers/cloud_event_json.h"
 #include "drivers/mqtt_control.h"
-#include "drivers/mqtt_source.h"
-#include "drivers/registry.h"
 #include "drivers/sha256.h"
+#include "gateway/assembly.h"
 #include "gateway/control_socket.h"
 #include "gateway/dead_letter_tasks.h"
-#include "gateway/gateway.h"
-#include "gateway/inbox.h"
 #include "gateway/log.h"
 #include "gateway/loop.h"
-#include "gateway/rules.h"
+#include "gateway/reload_task.h"
 #include "gateway/rules_task.h"
 #include "gateway/start_reason.h"
 #include "gateway/status_task.h"
@@ -39,53 +40,39 @@
 namespace sluice {
 namespace {
 
-constexpr std::size_t kInboxEvents = 4'096;
-constexpr std::size_t kInboxBytes = 8u << 20;
-constexpr std::size_t kCutBytes = 256u << 10;
 // How long a stop may take beyond the wait for the sinks before the process ends all the same; what is acknowledged is durable by then.
 constexpr std::chrono::seconds kStopSlack{15};
+constexpr std::chrono::milliseconds kReopenAgain{1'000};
+// While something has no connection, whether passwords or certificates have changed is looked at so often.
+constexpr std::chrono::milliseconds kCredentialsLook{2'000};
+constexpr std::chrono::milliseconds kCredentialsLookLongest{60'000};
 
-Inbox::Limits InboxLimits(const Config& config) {
-  std::size_t window = kInboxEvents;
-  for (const MqttSourceConfig& source : config.sources) window = std::min<std::size_t>(window, source.receive_maximum);
-  // Half the smallest receive window: while one half is being made durable the broker can send the other.
-  return {kInboxEvents, kInboxBytes, std::max<std::size_t>(1, window / 2), kCutBytes};
+bool IsJournal() {
+  return std::getenv("JOURNAL_STREAM") != nullptr;
 }
 
-std::int64_t CostClock() {
-  return std::chrono::steady_clock::now().time_since_epoch().count();
-}
-
-struct CertificateFile {
-  std::string used_by;
-  std::string path;
-};
-
-std::vector<CertificateFile> CertificateFiles(const Config& config) {
-  std::vector<CertificateFile> files;
-  const auto add = [&](const std::string& used_by, const TlsConfig& tls) {
-    if (!tls.cert_file.empty()) files.push_back({used_by, tls.cert_file});
-  };
-  for (const MqttSourceConfig& source : config.sources) add("source " + source.name, source.tls.value_or(TlsConfig{}));
-  for (const SinkConfig& sink : config.sinks) {
-    add("sink " + sink.name, sink.kafka.tls.value_or(TlsConfig{}));
-    if (sink.kafka.msk_iam) add("sink " + sink.name, sink.kafka.msk_iam->credentials.tls);
-    add("sink " + sink.name, sink.mqtt.tls.value_or(TlsConfig{}));
-    add("sink " + sink.name, sink.kinesis.tls);
-    add("sink " + sink.name, sink.kinesis.auth.tls);
+std::vector<CertificateStatus> CertificatesOf(const Config& config) {
+  std::vector<CertificateStatus> certificates;
+  for (const auto& [pointer, path] : TlsFilesOf(config)) {
+    if (!pointer.ends_with("/cert_file")) continue;
+    // "/sources/plc/tls/cert_file" is used by "source plc".
+    const std::size_t slash = pointer.find('/', 1);
+    const std::string kind = pointer.substr(1, slash - 2);
+    certificates.push_back({kind + " " + pointer.substr(slash + 1, pointer.find('/', slash + 1) - slash - 1), CertificateExpiry(path)});
   }
-  return files;
+  return certificates;
 }
 
-/// SIGTERM and SIGINT on the loop.
-class StopSignals {
+/// Some signals on the loop.
+class Signals {
  public:
-  StopSignals(Loop& loop, std::function<void()> on_signal) : on_signal_(std::move(on_signal)) {
-    for (std::size_t i = 0; i < 2; ++i) {
+  using Handler = std::function<void(int signal)>;
+  Signals(Loop& loop, Handler on_signal) : on_signal_(std::move(on_signal)) {
+    for (std::size_t i = 0; i < kSignals.size(); ++i) {
       uv_signal_init(loop.uv(), &handles_[i]);
       handles_[i].data = this;
       uv_signal_start(
-          &handles_[i], [](uv_signal_t* handle, int) { static_cast<StopSignals*>(handle->data)->on_signal_(); }, kSignals[i]);
+          &handles_[i], [](uv_signal_t* handle, int signal) { static_cast<Signals*>(handle->data)->on_signal_(signal); }, kSignals[i]);
     }
   }
   void Close() {
@@ -93,50 +80,44 @@ class StopSignals {
   }
 
  private:
-  static constexpr int kSignals[2] = {SIGTERM, SIGINT};
-  const std::function<void()> on_signal_;
-  uv_signal_t handles_[2];
+  static constexpr std::array<int, 3> kSignals = {SIGTERM, SIGINT, SIGHUP};
+  const Handler on_signal_;
+  std::array<uv_signal_t, kSignals.size()> handles_;
+};
+
+/// What to run, and where it comes from.
+struct Choice {
+  ConfigReading reading;
+  std::string problem;  ///< Why it is not what stands in the files; empty: it is.
 };
 
 /// Everything that runs, in the order of construction; destroyed in reverse.
 class Daemon {
  public:
-  Daemon(const Config& config, std::chrono::seconds stop_limit) : config_(config), stop_limit_(stop_limit) {}
+  Daemon(Choice choice, const Command& command, std::optional<LastGood> last_good)
+      : command_(command), last_good_(std::move(last_good)), in_force_(std::move(choice)) {}
 
+  /// kInvalid: the configuration is no good.
   Result<void> Make() {
-    Result<Router> router = Router::Create(config_);
-    if (!router) return tl::unexpected<Error>(router.error());
-    router_ = std::move(*router);
     if (Result<void> opened = OpenStore(); !opened) return opened;
     Result<std::unique_ptr<AckGate>> gate = AckGate::Open(loop_);
     if (!gate) return tl::unexpected<Error>(gate.error());
     gate_ = std::move(*gate);
-    control_ = std::make_unique<MqttControl>(loop_);
-    const Identity identity{config_.gateway.id, store_->outbox_id()};
-    Result<std::unique_ptr<Rules>> rules = Rules::Create(config_, identity, CostClock);
-    if (!rules) return tl::unexpected<Error>(rules.error());
-    Gateway::Parts parts{loop_,   wall_clock_, inbox_,        *store_,           store_->last_seq(),        store_->clock(),
-                         Lanes(), {},          MakeSources(), std::move(*rules), store_->TakeRuleRecords(), [this] { return Status(); }};
-    for (const LaneState& lane : parts.lanes) {
-      const SinkConfig* sink = FindSink(lane.sink);
-      if (sink == nullptr) {
-        parts.sinks.push_back(nullptr);
-        continue;
-      }
-      Result<std::unique_ptr<Sink>> made = MakeSink(*sink, lane.lane_class, {identity, loop_, *gate_, *control_});
-      if (!made) return Fail(made.error().code, "sink " + lane.sink + ": " + made.error().message);
-      parts.sinks.push_back(std::move(*made));
-    }
-    gateway_ = std::make_unique<Gateway>(config_, std::move(*router_), std::move(parts));
-    AddCommands(identity);
+    mqtt_control_ = std::make_unique<MqttControl>(loop_);
+    Result<std::unique_ptr<Assembly>> assembly = Prepare(config());
+    if (!assembly) return tl::unexpected<Error>(assembly.error());
+    Install(std::move(*assembly));
+    AddCommands();
     OpenControl();
     return {};
   }
 
   void Run() {
-    gateway_->Start();
-    Log(LogLevel::kInfo, "main", "ready", {{"version", kVersion}, {"gateway", config_.gateway.id}, {"outbox", store_->outbox_id()}});
+    assembly_->gateway().Start();
+    Log(LogLevel::kInfo, "main", "ready", {{"version", kVersion}, {"gateway", config().gateway.id}, {"outbox", store_->outbox_id()}});
     sd_notify(0, "READY=1");
+    KeepLastGood();
+    credentials_timer_->Start(kCredentialsLook);
     loop_.Run();
     Log(LogLevel::kInfo, "main", "stopped");
   }
@@ -144,24 +125,33 @@ class Daemon {
   /// Gives back what Make has made so far, if Run is not called.
   void Abandon() {
     signals_.Close();
+    credentials_timer_.reset();
+    reopen_timer_.reset();
     control_socket_.reset();
-    gateway_.reset();
-    control_.reset();
+    assembly_.reset();
+    mqtt_control_.reset();
     gate_.reset();
   }
 
  private:
+  const Config& config() const { return in_force_.reading.loaded.config; }
+
   Result<void> OpenStore() {
+    Result<std::vector<LaneName>> lanes = Assembly::LanesOf(config());
+    if (!lanes) return tl::unexpected<Error>(lanes.error());
     Outbox::Options options;
-    options.config = config_.outbox;
-    for (const RoutedLane& lane : router_->lanes()) {
-      options.lanes.push_back({config_.sinks[lane.sink].name, config_.classes[lane.lane_class].name});
-    }
+    options.config = config().outbox;
+    options.lanes = std::move(*lanes);
     Result<std::unique_ptr<Store>> store =
         Store::Open(std::move(options), [this](std::function<void()> task) { loop_.Post(std::move(task)); });
     if (!store) return tl::unexpected<Error>(store.error());
     store_ = std::move(*store);
     start_reason_ = StartReason(store_->clock(), store_->was_closed(), wall_clock_.Read());
+    TellWhatStoreFound();
+    return {};
+  }
+
+  void TellWhatStoreFound() const {
     if (store_->damaged_rule_records() > 0) {
       Log(LogLevel::kError, "outbox", "records of rules are damaged: what they said of alerts is forgotten",
           {{"records", std::to_string(store_->damaged_rule_records())}});
@@ -170,25 +160,36 @@ class Daemon {
       Log(LogLevel::kError, "outbox", "the file was damaged or of a newer version: it is set aside, a new one is in use",
           {{"file", store_->set_aside()}});
     }
-    return {};
   }
 
-  void AddCommands(const Identity& identity) {
-    const auto event_json = [event = CloudEvent(identity)](const Row& row) mutable {
+  Result<std::unique_ptr<Assembly>> Prepare(const Config& config) {
+    return Assembly::Prepare(config, {loop_, wall_clock_, *gate_, *mqtt_control_}, store_->outbox_id());
+  }
+
+  void Install(std::unique_ptr<Assembly> assembly) {
+    assembly_ = std::move(assembly);
+    assembly_->Complete(*store_, [this] { return Status(); });
+    config_hash_ = HexOf(Sha256(ShowConfig(config()))).substr(0, 16);
+    in_force_since_ = wall_clock_.Read().wall;
+    const auto event_json = [event = CloudEvent(assembly_->identity())](const Row& row) mutable {
       std::string json;
       event.Set(row);
       AppendCloudEventJson(event, row, json);
       return json;
     };
-    letter_desk_.emplace(LetterDesk{*store_, gateway_->committer(), store_->lanes(), identity, event_json});
+    letter_desk_.emplace(LetterDesk{*store_, assembly_->gateway().committer(), store_->lanes(), assembly_->identity(), event_json});
+  }
+
+  void AddCommands() {
     HandleDeadLetters(commands_, *letter_desk_);
-    commands_.Add("rules", RulesHandler([this] { return gateway_->RuleStatuses(); }));
+    commands_.Add("rules", RulesHandler([this] { return assembly_->gateway().RuleStatuses(); }));
     commands_.Add("status", StatusHandler(*store_, [this] { return Status(); }));
+    commands_.Add("reload", ReloadHandler([this](bool dry_run, auto done) { Reload(dry_run, std::move(done)); }));
   }
 
   // Events matter more than the command line: without its socket the daemon runs all the same.
   void OpenControl() {
-    Result<std::unique_ptr<ControlSocket>> socket = ControlSocket::Open(loop_, config_.control.socket, commands_);
+    Result<std::unique_ptr<ControlSocket>> socket = ControlSocket::Open(loop_, config().control.socket, commands_);
     if (!socket) {
       Log(LogLevel::kError, "control", "no control socket: the command line cannot reach this daemon",
           {{"reason", socket.error().message}});
@@ -201,53 +202,187 @@ class Daemon {
     const auto uptime = std::chrono::duration_cast<std::chrono::seconds>(loop_.Now() - started_);
     StatusFacts facts;
     facts.version = kVersion;
-    facts.gateway_id = config_.gateway.id;
+    facts.gateway_id = config().gateway.id;
     facts.outbox_id = store_->outbox_id();
     facts.config_hash = config_hash_;
+    facts.config_problem = in_force_.problem;
+    facts.last_reload_ok = last_reload_ok_;
+    facts.last_reload = in_force_since_;
     facts.start_reason = start_reason_;
     facts.clock = wall_clock_.Read();
     facts.uptime = uptime;
-    facts.max_bytes = config_.outbox.max_bytes;
-    facts.sources = gateway_->Sources();
+    facts.max_bytes = config().outbox.max_bytes;
+    facts.sources = assembly_->gateway().Sources();
     facts.lanes = store_->lanes();
-    facts.forwarders = gateway_->Forwarders();
-    facts.rules = gateway_->RuleStatuses();
-    for (const CertificateFile& file : CertificateFiles(config_))
-      facts.certificates.push_back({file.used_by, CertificateExpiry(file.path)});
+    facts.forwarders = assembly_->gateway().Forwarders();
+    facts.rules = assembly_->gateway().RuleStatuses();
+    facts.certificates = CertificatesOf(config());
     return facts;
   }
 
-  const SinkConfig* FindSink(const std::string& name) const {
-    const auto found = std::find_if(config_.sinks.begin(), config_.sinks.end(), [&](const SinkConfig& sink) { return sink.name == name; });
-    return found == config_.sinks.end() ? nullptr : &*found;
+  // ---- the last good configuration
+
+  // What has just been put in force, one after the other. The disk may be slow.
+  void KeepLastGood() {
+    if (!last_good_ || !in_force_.problem.empty()) return;
+    keep_due_ = true;
+    if (keeping_) return;
+    keeping_ = true;
+    keep_due_ = false;
+    loop_.Background(
+        [last_good = *last_good_, files = in_force_.reading.files] {
+          if (Result<void> kept = last_good.Keep(files); !kept) {
+            Log(LogLevel::kWarning, "config", "this configuration could not be kept for a start with a broken one",
+                {{"reason", kept.error().message}});
+          }
+        },
+        [this] {
+          keeping_ = false;
+          if (keep_due_) KeepLastGood();
+        });
   }
 
-  // Those that routes lead to; then those that no route leads to any more but that hold rows.
-  std::vector<LaneState> Lanes() const {
-    const std::vector<LaneState>& all = store_->lanes();
-    const auto routed = static_cast<std::ptrdiff_t>(router_->lanes().size());
-    std::vector<LaneState> lanes(all.begin(), all.begin() + routed);
-    for (auto lane = all.begin() + routed; lane != all.end(); ++lane) {
-      if (lane->pending_events == 0) continue;
-      lanes.push_back(*lane);
-      if (FindSink(lane->sink) != nullptr) continue;
-      Log(LogLevel::kWarning, "outbox",
-          "events wait for a sink that is not configured any more; they are the first to be given up for room",
-          {{"sink", lane->sink}, {"class", lane->lane_class}, {"events", std::to_string(lane->pending_events)}});
+  // ---- reload
+
+  void Reload(bool dry_run, std::function<void(const ReloadOutcome&)> done) {
+    if (reloading_ || stopping_)
+      return done({{}, {}, {}, false, stopping_ ? "the daemon is stopping" : "a reload is under way; try again"});
+    reloading_ = true;
+    ReadAnew([path = command_.config_file] { return ReadConfig(ReadConfigFiles(path)); },
+             [this, dry_run, done = std::move(done)](ConfigReading reading) { OnRead(std::move(reading), dry_run, done); });
+  }
+
+  // On another thread: 10,000 rules take their time, and so may a disk.
+  void ReadAnew(std::function<ConfigReading()> read, std::function<void(ConfigReading)> done) {
+    auto reading = std::make_unique<ConfigReading>();
+    ConfigReading* into = reading.get();
+    loop_.Background([read = std::move(read), into] { *into = read(); },
+                     [done = std::move(done), owned = reading.release()] { done(std::move(*std::unique_ptr<ConfigReading>(owned))); });
+  }
+
+  void OnRead(ConfigReading reading, bool dry_run, const std::function<void(const ReloadOutcome&)>& done) {
+    ReloadOutcome outcome{reading.loaded.warnings, reading.loaded.mistakes, {}, false, ""};
+    if (!outcome.mistakes.empty()) {
+      outcome.failure = "the new configuration has mistakes (the first: " + FormatMistake(outcome.mistakes[0]) + "); the old one goes on";
+      return EndReload(outcome, dry_run, done);
     }
-    return lanes;
-  }
-
-  std::vector<std::unique_ptr<Source>> MakeSources() {
-    std::random_device seed;
-    std::vector<std::unique_ptr<Source>> sources;
-    for (const MqttSourceConfig& source : config_.sources) {
-      sources.push_back(std::make_unique<MqttSource>(source, *gate_, *control_, loop_, inbox_, seed()));
+    const Config& next = reading.loaded.config;
+    outcome.changes = Differences(config(), next);
+    outcome.failure = NeedsRestart(next);
+    const bool same = outcome.changes.empty() && HasSameCredentials(reading, in_force_.reading);
+    if (!outcome.failure.empty() || dry_run) return EndReload(outcome, dry_run, done);
+    if (same) {
+      // The files are what is in force, whatever they were in between, or whatever is written otherwise in them.
+      in_force_ = {std::move(reading), ""};
+      KeepLastGood();
+      return EndReload(outcome, dry_run, done);
     }
-    return sources;
+    Replace({std::move(reading), ""}, [this, outcome, done](const std::string& failure) mutable {
+      outcome.failure = failure;
+      outcome.applied = failure.empty();
+      EndReload(outcome, false, done);
+    });
   }
 
-  void OnSignal() {
+  std::string NeedsRestart(const Config& next) const {
+    if (next.outbox.path != config().outbox.path) return "/outbox/path can change at a restart only; the old configuration goes on";
+    if (next.control.socket != config().control.socket)
+      return "/control/socket can change at a restart only; the old configuration goes on";
+    return "";
+  }
+
+  void EndReload(const ReloadOutcome& outcome, bool dry_run, const std::function<void(const ReloadOutcome&)>& done) {
+    reloading_ = false;
+    if (!dry_run) {
+      last_reload_ok_ = outcome.failure.empty();
+      if (!outcome.failure.empty()) in_force_.problem = outcome.failure;
+      for (const ConfigChange& change : outcome.changes) Log(LogLevel::kInfo, "config", "difference", {{"change", FormatChange(change)}});
+      if (!outcome.failure.empty()) Log(LogLevel::kError, "config", "not reloaded", {{"reason", outcome.failure}});
+      if (outcome.failure.empty())
+        Log(LogLevel::kInfo, "config", outcome.applied ? "reloaded" : "nothing to reload", {{"config", config_hash_}});
+    }
+    done(outcome);
+    if (stopping_) StopGateway();
+  }
+
+  /// Puts another configuration in force: what can fail is made first; then the present gateway stops as at the end of the process, and the
+  /// other one starts on the same outbox. `done` gets why not, or nothing.
+  void Replace(Choice next, std::function<void(const std::string&)> done) {
+    Result<std::unique_ptr<Assembly>> prepared = Prepare(next.reading.loaded.config);
+    if (!prepared) return done(prepared.error().message + "; the old configuration goes on");
+    sd_notify(0, "RELOADING=1");
+    if (control_socket_) control_socket_->Pause();
+    if (control_socket_) control_socket_->EndTasks(true);
+    replacement_.emplace(Replacement{std::move(next), std::move(*prepared), std::move(done)});
+    assembly_->gateway().Stop(Gateway::Occasion::kReload, command_.stop_limit, [this](bool) { loop_.Post([this] { ReopenStore(); }); });
+  }
+
+  void ReopenStore() {
+    const Config& next = replacement_->choice.reading.loaded.config;
+    store_->Reopen(next.outbox, *Assembly::LanesOf(next), [this](const Result<void>& opened) {
+      if (opened) return FinishReplacement();
+      // Nothing can be made durable without it, so there is nothing to do but to wait for it.
+      if (!std::exchange(reopen_told_, true))
+        Log(LogLevel::kError, "outbox", "cannot be opened with the new configuration yet; it is tried again",
+            {{"reason", opened.error().message}});
+      reopen_timer_->Start(kReopenAgain);
+    });
+  }
+
+  void FinishReplacement() {
+    reopen_told_ = false;
+    if (control_socket_) control_socket_->EndTasks(false);
+    Replacement replacement = std::move(*replacement_);
+    replacement_.reset();
+    assembly_.reset();
+    in_force_ = std::move(replacement.choice);
+    TellWhatStoreFound();
+    // Its ids would be those of the file before.
+    if (replacement.assembly->identity().outbox_id != store_->outbox_id()) {
+      if (Result<std::unique_ptr<Assembly>> again = Prepare(config()); again) replacement.assembly = std::move(*again);
+    }
+    ConfigureLog(config().log, IsJournal());
+    Install(std::move(replacement.assembly));
+    assembly_->gateway().Start(Gateway::Occasion::kReload);
+    if (control_socket_) control_socket_->Resume();
+    sd_notify(0, "READY=1");
+    KeepLastGood();
+    replacement.done("");
+  }
+
+  // ---- credentials
+
+  // Whoever is not let in any more may have been given another password or certificate: the configuration in force is resolved again. While
+  // the trouble lasts, that is looked at less and less often.
+  void LookForCredentials() {
+    const bool in_trouble = !reloading_ && !stopping_ && assembly_->gateway().IsInTrouble();
+    if (!in_trouble) {
+      credentials_wait_ = kCredentialsLook;
+      return credentials_timer_->Start(kCredentialsLook);
+    }
+    credentials_wait_ = std::min<std::chrono::milliseconds>(2 * credentials_wait_, kCredentialsLookLongest);
+    reloading_ = true;
+    ReadAnew([files = in_force_.reading.files] { return ReadConfig(files); },
+             [this](ConfigReading reading) { OnCredentials(std::move(reading)); });
+  }
+
+  void OnCredentials(ConfigReading reading) {
+    const auto end = [this](const std::string& failure) {
+      reloading_ = false;
+      if (!failure.empty()) Log(LogLevel::kError, "config", "changed credentials are not taken up", {{"reason", failure}});
+      credentials_timer_->Start(credentials_wait_);
+      if (stopping_) StopGateway();
+    };
+    if (stopping_ || !reading.loaded.mistakes.empty() || HasSameCredentials(reading, in_force_.reading)) return end("");
+    Log(LogLevel::kInfo, "config", "passwords or certificates have changed; they are taken up");
+    credentials_wait_ = kCredentialsLook;
+    Replace({std::move(reading), in_force_.problem}, end);
+  }
+
+  // ---- the end
+
+  void OnSignal(int signal) {
+    if (signal == SIGHUP) return Reload(false, [](const ReloadOutcome&) {});
     if (stopping_) return;
     stopping_ = true;
     if (control_socket_) control_socket_->Close();
@@ -257,58 +392,124 @@ class Daemon {
       Log(LogLevel::kWarning, "main", "the stop takes too long; ending: what is acknowledged is durable");
       std::_Exit(kExitOk);
     });
-    give_up_->Start(stop_limit_ + kStopSlack);
-    gateway_->Stop(stop_limit_, [this](bool clean) {
+    give_up_->Start(command_.stop_limit + kStopSlack);
+    if (!reloading_) StopGateway();
+  }
+
+  void StopGateway() {
+    assembly_->gateway().Stop(Gateway::Occasion::kProcess, command_.stop_limit, [this](bool clean) {
       if (!clean)
         Log(LogLevel::kWarning, "main", "not all that was received could be made durable; it was not acknowledged, the broker keeps it");
-      give_up_.reset();
-      loop_.Post([this] {
-        Abandon();
-        loop_.Stop();
+      store_->Close([this] {
+        give_up_.reset();
+        loop_.Post([this] {
+          Abandon();
+          loop_.Stop();
+        });
       });
     });
   }
 
-  const Config& config_;
-  const std::chrono::seconds stop_limit_;
+  struct Replacement {
+    Choice choice;
+    std::unique_ptr<Assembly> assembly;
+    std::function<void(const std::string&)> done;
+  };
+
+  const Command command_;
+  const std::optional<LastGood> last_good_;
+  Choice in_force_;
+  std::string config_hash_;  // Of what is in force.
+  WallTime in_force_since_{};
+  bool last_reload_ok_ = true;
+  bool reloading_ = false;  // A configuration is being read or put in force.
   bool stopping_ = false;
+  bool keeping_ = false;   // The last good configuration is being written;
+  bool keep_due_ = false;  // and it is not the last any more.
+  bool reopen_told_ = false;
+  std::optional<Replacement> replacement_;
+  std::chrono::milliseconds credentials_wait_ = kCredentialsLook;
+
   Loop loop_;
   const MonotonicTime started_ = loop_.Now();
-  const std::string config_hash_ = HexOf(Sha256(ShowConfig(config_))).substr(0, 16);
   std::string_view start_reason_;
-  StopSignals signals_{loop_, [this] { OnSignal(); }};
+  Signals signals_{loop_, [this](int signal) { OnSignal(signal); }};
   std::unique_ptr<Timer> give_up_;
+  std::unique_ptr<Timer> reopen_timer_ = loop_.NewTimer([this] { ReopenStore(); });
+  std::unique_ptr<Timer> credentials_timer_ = loop_.NewTimer([this] { LookForCredentials(); });
   const SystemClock wall_clock_;
-  std::optional<Router> router_;  // Until the gateway has it.
-  Inbox inbox_{InboxLimits(config_), [this] { loop_.Post([this] { gateway_->OnInbox(); }); }};
   std::unique_ptr<Store> store_;
   std::unique_ptr<AckGate> gate_;
-  std::unique_ptr<MqttControl> control_;
-  std::unique_ptr<Gateway> gateway_;
+  std::unique_ptr<MqttControl> mqtt_control_;
+  std::unique_ptr<Assembly> assembly_;
   std::optional<LetterDesk> letter_desk_;
   ControlCommands commands_;
   std::unique_ptr<ControlSocket> control_socket_;
 };
 
-}  // namespace
+std::optional<LastGood> LastGoodOf(const Command& command) {
+  std::string directory = command.state_directory;
+  const char* of_service = std::getenv("STATE_DIRECTORY");
+  // systemd separates several by colons; ours is the first.
+  if (directory.empty() && of_service != nullptr) directory = std::string(of_service).substr(0, std::string(of_service).find(':'));
+  if (directory.empty()) return std::nullopt;
+  return LastGood(directory);
+}
 
-int RunDaemon(const Command& command) {
-  LoadedConfig loaded = LoadConfig(command.config_file, ReferenceMode::kResolve);
-  for (const Mistake& mistake : loaded.mistakes) std::fprintf(stderr, "error: %s\n", FormatMistake(mistake).c_str());
-  if (!loaded.mistakes.empty()) return kExitConfig;
-  ConfigureLog(loaded.config.log, std::getenv("JOURNAL_STREAM") != nullptr);
-  for (const Mistake& warning : loaded.warnings) Log(LogLevel::kWarning, "config", FormatMistake(warning));
-  std::signal(SIGPIPE, SIG_IGN);
-  // An arena per thread would be a multiple of what a gateway has to spare.
-  mallopt(M_ARENA_MAX, 2);
-  Daemon daemon(loaded.config, command.stop_limit);
+/// What may be run, the best first.
+std::vector<Choice> Choices(const Command& command, const std::optional<LastGood>& last_good) {
+  std::vector<Choice> choices;
+  ConfigReading fresh = ReadConfig(ReadConfigFiles(command.config_file));
+  for (const Mistake& mistake : fresh.loaded.mistakes) std::fprintf(stderr, "error: %s\n", FormatMistake(mistake).c_str());
+  std::string problem;
+  if (fresh.loaded.mistakes.empty()) {
+    choices.push_back({std::move(fresh), ""});
+  } else {
+    problem = FormatMistake(fresh.loaded.mistakes[0]);
+  }
+  if (command.strict || !last_good) return choices;
+  std::optional<ConfigFiles> kept = last_good->Read();
+  if (!kept) return choices;
+  ConfigReading reading = ReadConfig(std::move(*kept));
+  if (reading.loaded.mistakes.empty()) choices.push_back({std::move(reading), std::move(problem)});
+  return choices;
+}
+
+int RunChoice(Choice choice, const Command& command, const std::optional<LastGood>& last_good, Error& error) {
+  ConfigureLog(choice.reading.loaded.config.log, IsJournal());
+  for (const Mistake& warning : choice.reading.loaded.warnings) Log(LogLevel::kWarning, "config", FormatMistake(warning));
+  if (!choice.problem.empty()) {
+    Log(LogLevel::kError, "config", "the configuration is broken: the one that was applied last is in force, until a reload",
+        {{"reason", choice.problem}});
+  }
+  Daemon daemon(std::move(choice), command, last_good);
   if (Result<void> made = daemon.Make(); !made) {
-    Log(LogLevel::kError, "main", "cannot start", {{"reason", made.error().message}});
+    error = made.error();
+    Log(LogLevel::kError, "main", "cannot start", {{"reason", error.message}});
     daemon.Abandon();
-    return made.error().code == ErrorCode::kInvalid ? kExitConfig : kExitFailed;
+    return error.code == ErrorCode::kInvalid ? kExitConfig : kExitFailed;
   }
   daemon.Run();
   return kExitOk;
+}
+
+}  // namespace
+
+int RunDaemon(const Command& command) {
+  std::signal(SIGPIPE, SIG_IGN);
+  // An arena per thread would be a multiple of what a gateway has to spare.
+  mallopt(M_ARENA_MAX, 2);
+  const std::optional<LastGood> last_good = LastGoodOf(command);
+  int status = kExitConfig;
+  std::string problem;
+  for (Choice& choice : Choices(command, last_good)) {
+    if (choice.problem.empty()) choice.problem = problem;
+    Error error;
+    status = RunChoice(std::move(choice), command, last_good, error);
+    if (status != kExitConfig) return status;
+    problem = error.message;
+  }
+  return status;
 }
 
 }  // namespace sluice

@@ -144,6 +144,7 @@ class PurgeTask : public LetterTask {
 class ReplayTask : public LetterTask {
  public:
   using LetterTask::LetterTask;
+  bool NeedsGateway() const override { return true; }
 
  private:
   void OnPage(LaneId lane, LetterPage page) override {

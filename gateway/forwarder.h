@@ -94,7 +94,9 @@ class Forwarder : private SinkListener {
   /// Asks for `bytes` to be dropped; nothing is sent until OnDropped.
   LaneDrop BeginDrop(Bytes bytes);
   /// Rows come to the sink as they come from the sources, as far as is known.
-  bool IsUp() const { return !failing_ && !(in_trouble_ && settlement_.InFlightEvents() > 0) && buffer_.IsLive(); }
+  bool IsUp() const { return !IsAway() && buffer_.IsLive(); }
+  /// The sink takes nothing, as far as is known.
+  bool IsAway() const { return failing_ || (in_trouble_ && settlement_.InFlightEvents() > 0); }
   /// The answer to a drop, by BeginDrop or TakeSettled: nothing if it failed.
   void OnDropped(const DroppedRows* dropped);
 

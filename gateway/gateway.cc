@@ -150,13 +150,13 @@ LaneSlot Gateway::MakeForwarder(const Config& config, const LaneState& lane, Sin
   return {lane.id, known.place, known.config.on_full, lane.last_seq, forwarders_.back().get(), place_of_sink};
 }
 
-void Gateway::Start() {
+void Gateway::Start(Occasion occasion) {
   if (alert_desk_) alert_desk_->Start(std::exchange(rule_records_, {}), wall_clock_.Read());
   for (auto& forwarder : forwarders_) forwarder->Start();
   committer_.StartRules();
   for (auto& source : sources_) source->Start();
   gap_reporter_.Start();
-  status_reporter_.Start();
+  status_reporter_.Start(occasion == Occasion::kReload ? "reload" : "start");
   ExpireLetters();
 }
 
@@ -184,7 +184,13 @@ std::vector<RuleStatus> Gateway::RuleStatuses() const {
   return alert_desk_ ? alert_desk_->Status() : std::vector<RuleStatus>();
 }
 
-void Gateway::Stop(std::chrono::milliseconds limit, std::function<void(bool)> stopped) {
+bool Gateway::IsInTrouble() const {
+  return std::any_of(sources_.begin(), sources_.end(), [](const auto& source) { return !source->IsConnected(); }) ||
+         std::any_of(forwarders_.begin(), forwarders_.end(), [](const auto& forwarder) { return forwarder->IsAway(); });
+}
+
+void Gateway::Stop(Occasion occasion, std::chrono::milliseconds limit, std::function<void(bool)> stopped) {
+  stop_occasion_ = occasion;
   stop_limit_ = limit;
   stopped_ = std::move(stopped);
   expiry_timer_->Stop();
@@ -195,7 +201,8 @@ void Gateway::Stop(std::chrono::milliseconds limit, std::function<void(bool)> st
 
 void Gateway::OnQuiet() {
   if (--awaited_ > 0) return;
-  status_reporter_.Stop([this] {
+  const char* report = stop_occasion_ == Occasion::kReload ? nullptr : "stop";
+  status_reporter_.Stop(report, [this] {
     if (alert_desk_) alert_desk_->Stop();
     committer_.Flush([this](bool clean) { OnInboxFlushed(clean); });
   });
@@ -205,7 +212,10 @@ void Gateway::OnInboxFlushed(bool clean) {
   clean_ &= clean;
   awaited_ = sources_.size() + forwarders_.size();
   for (auto& source : sources_) source->Close([this] { OnClosed(); });
-  for (auto& forwarder : forwarders_) forwarder->Close(stop_limit_, [this] { OnClosed(); });
+  for (auto& forwarder : forwarders_) {
+    const bool is_hopeless = stop_occasion_ == Occasion::kReload && forwarder->IsAway();
+    forwarder->Close(is_hopeless ? std::chrono::milliseconds(0) : stop_limit_, [this] { OnClosed(); });
+  }
 }
 
 void Gateway::OnClosed() {
@@ -215,7 +225,7 @@ void Gateway::OnClosed() {
 
 void Gateway::OnSettlingFlushed(bool clean) {
   clean_ &= clean;
-  store_.Close([this] { stopped_(clean_); });
+  stopped_(clean_);
 }
 
 }  // namespace sluice

@@ -1,7 +1,7 @@
 // The gateway at work: sources, committer, forwarders and sinks put together, started, and stopped in the order of the flow.
 //
 // Stop: the sources take in no more; the inbox is committed; acknowledgements leave and the sources disconnect, while the forwarders wait
-// for the last verdicts; what these settle is committed; the store closes last.
+// for the last verdicts; what these settle is committed.
 //
 // Loop thread.
 #pragma once
@@ -45,7 +45,12 @@ class Gateway {
 
   Gateway(const Config& config, Router router, Parts parts);
 
-  void Start();
+  /// Why a gateway starts or stops.
+  enum class Occasion {
+    kProcess,  ///< With the daemon.
+    kReload,   ///< Another takes its place: nobody waits for a sink that is away, and only the other reports on `$sluice/status`.
+  };
+  void Start(Occasion occasion = Occasion::kProcess);
   std::vector<SourceStatus> Sources() const;
   std::vector<ForwarderStatus> Forwarders() const;
   std::vector<RuleStatus> RuleStatuses() const;
@@ -53,8 +58,10 @@ class Gateway {
   Committer& committer() { return committer_; }
   /// The inbox woke the loop.
   void OnInbox() { committer_.OnInbox(); }
-  /// Verdicts still due are awaited at most `limit`. `stopped` runs once; `clean`: all that was received is durable.
-  void Stop(std::chrono::milliseconds limit, std::function<void(bool clean)> stopped);
+  /// Some source has no connection, or some sink is away.
+  bool IsInTrouble() const;
+  /// Verdicts still due are awaited at most `limit`. `stopped` runs once; `clean`: all that was received is durable. The store stays open.
+  void Stop(Occasion occasion, std::chrono::milliseconds limit, std::function<void(bool clean)> stopped);
 
  private:
   std::unique_ptr<AlertDesk> MakeAlertDesk(std::unique_ptr<Rules> rules, const ClockKept& kept) const;
@@ -91,6 +98,7 @@ class Gateway {
   GapReporter gap_reporter_;
   StatusReporter status_reporter_;
 
+  Occasion stop_occasion_ = Occasion::kProcess;
   std::chrono::milliseconds stop_limit_{0};
   std::size_t awaited_ = 0;  // Parts whose answer the present step of the stop waits for.
   bool clean_ = true;

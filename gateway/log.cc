@@ -3,15 +3,17 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <cstdio>
 #include <ctime>
 
 namespace sluice {
 namespace {
 
-// Set once, before threads start; read by all.
-LogConfig g_config;
-bool g_journal = false;
+// Set at the start and by a reload; read by all threads.
+std::atomic<LogLevel> g_level = LogConfig{}.level;
+std::atomic<LogFormat> g_format = LogConfig{}.format;
+std::atomic<bool> g_journal = false;
 
 constexpr std::array<const char*, 4> kNames = {"error", "warning", "info", "debug"};
 constexpr std::array<const char*, 4> kPriorities = {"<3>", "<4>", "<6>", "<7>"};
@@ -53,9 +55,8 @@ std::string Timestamp() {
   return text;
 }
 
-void AppendField(std::string& line, std::string_view name, std::string_view value) {
-  const bool json = g_config.format == LogFormat::kJson;
-  if (json) {
+void AppendField(std::string& line, LogFormat format, std::string_view name, std::string_view value) {
+  if (format == LogFormat::kJson) {
     line += line.back() == '{' ? "" : ",";
     AppendQuoted(line, name);
     line += ':';
@@ -75,21 +76,23 @@ void AppendField(std::string& line, std::string_view name, std::string_view valu
 }  // namespace
 
 void ConfigureLog(const LogConfig& config, bool journal) {
-  g_config = config;
+  g_level = config.level;
+  g_format = config.format;
   g_journal = journal;
 }
 
 void Log(LogLevel level, std::string_view part, std::string_view message, std::initializer_list<LogField> fields) {
-  if (level > g_config.level) return;
+  if (level > g_level) return;
+  const LogFormat format = g_format;
   std::string line;
   if (g_journal) line += kPriorities[static_cast<std::size_t>(level)];
-  if (g_config.format == LogFormat::kJson) line += '{';
-  if (!g_journal) AppendField(line, "time", Timestamp());
-  AppendField(line, "level", kNames[static_cast<std::size_t>(level)]);
-  AppendField(line, "part", part);
-  AppendField(line, "msg", message);
-  for (const LogField& field : fields) AppendField(line, field.name, field.value);
-  if (g_config.format == LogFormat::kJson) line += '}';
+  if (format == LogFormat::kJson) line += '{';
+  if (!g_journal) AppendField(line, format, "time", Timestamp());
+  AppendField(line, format, "level", kNames[static_cast<std::size_t>(level)]);
+  AppendField(line, format, "part", part);
+  AppendField(line, format, "msg", message);
+  for (const LogField& field : fields) AppendField(line, format, field.name, field.value);
+  if (format == LogFormat::kJson) line += '}';
   line += '\n';
   // One write a line, so that lines of different threads do not mix. A log that cannot be written is no reason to stop.
   [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());

@@ -20,7 +20,7 @@ struct LogField {
   std::string value;
 };
 
-/// Before any other thread starts. `journal`: lines start with "<N>", the syslog priority (set when stderr is the journal).
+/// Any thread. `journal`: lines start with "<N>", the syslog priority (set when stderr is the journal).
 void ConfigureLog(const LogConfig& config, bool journal);
 
 /// `part` is the component: "mqtt", "gate", "outbox", "kafka", ...

@@ -15,6 +15,7 @@
 #include "gateway/daemon.h"
 #include "gateway/dead_letters_command.h"
 #include "gateway/explain.h"
+#include "gateway/reload_command.h"
 #include "gateway/rules_command.h"
 #include "gateway/status_command.h"
 #include "gateway/version.h"
@@ -80,17 +81,16 @@ int ExplainEvent(const Command& command) {
   return kExitOk;
 }
 
-/// The control socket of the daemon that the command line means; empty after its mistakes were printed.
+/// The control socket of the daemon that the command line means. A daemon runs with what was good before: mistakes are for `check`.
 std::string SocketOf(const Command& command) {
   if (!command.socket.empty()) return command.socket;
   const LoadedConfig loaded = LoadConfig(command.config_file, ReferenceMode::kCheckOnly);
-  PrintAll(loaded.mistakes, "error");
-  return loaded.mistakes.empty() ? loaded.config.control.socket : "";
+  if (!loaded.mistakes.empty()) std::fprintf(stderr, "warning: %s has mistakes (sluice check)\n", command.config_file.c_str());
+  return loaded.config.control.socket.empty() ? kServiceSocket : loaded.config.control.socket;
 }
 
 int AskWith(const Command& command, int (*ask)(const Command&, const std::string& socket)) {
-  const std::string socket = SocketOf(command);
-  return socket.empty() ? kExitUsage : ask(command, socket);
+  return ask(command, SocketOf(command));
 }
 
 int Main(int argc, char** argv) {
@@ -114,6 +114,8 @@ int Main(int argc, char** argv) {
       return ExplainEvent(command);
     case Verb::kStatus:
       return AskWith(command, ShowStatus);
+    case Verb::kReload:
+      return AskWith(command, Reload);
     case Verb::kDeadLetters:
       return AskWith(command, RunDeadLetters);
     case Verb::kRulesList:

@@ -112,10 +112,12 @@ Json StatusDocument(const StatusFacts& facts) {
             {"gateway", facts.gateway_id},
             {"outbox", facts.outbox_id},
             {"config", facts.config_hash},
+            {"config_since", CloudEvent::FormatTime(facts.last_reload)},
             {"time", CloudEvent::FormatTime(facts.clock.wall)},
             {"clock_synchronized", facts.clock.synchronized},
             {"uptime_s", facts.uptime.count()},
             {"start_reason", facts.start_reason}};
+  if (!facts.config_problem.empty()) json["config_problem"] = facts.config_problem;
   json["disk"] = {{"used_bytes", facts.counters.file_bytes}, {"max_bytes", facts.max_bytes}, {"free_bytes", facts.counters.free_bytes}};
   json["dead_letters_bytes"] = Counter(facts.counters, "dead_letters_bytes");
   json["certificates"] = Json::array();
@@ -131,6 +133,8 @@ Json StatusDocument(const StatusFacts& facts) {
 std::string StatusText(const Json& document) {
   std::string text = "sluice " + Scalar(document["version"]) + ", gateway " + Scalar(document["gateway"]) + ", outbox " +
                      Scalar(document["outbox"]) + ", config " + Scalar(document["config"]) + "\n";
+  if (document.contains("config_problem"))
+    text += "NOT the configuration that stands in the files: " + Scalar(document["config_problem"]) + "\n";
   text += "up " + Scalar(document["uptime_s"]) + " s after a start by " + Scalar(document["start_reason"]) + ", clock " +
           (document["clock_synchronized"] ? "synchronized" : "not synchronized") + "\n";
   text += "disk  " + Members(document["disk"], {}) + "  dead_letters_bytes " + Scalar(document["dead_letters_bytes"]) + "\n";

@@ -1,7 +1,7 @@
 // How the gateway is doing, as one JSON document: for `sluice status`, and for whoever else wants to know.
 //
-//   version, gateway, outbox, config, time, clock_synchronized, uptime_s, start_reason (gateway/start_reason.h)
-//   disk{used_bytes, max_bytes, free_bytes}, dead_letters_bytes, certificates[used_by, expires | error]
+//   version, gateway, outbox, config, config_problem (if there is one), config_since, time, clock_synchronized, uptime_s, start_reason
+//   (gateway/start_reason.h) disk{used_bytes, max_bytes, free_bytes}, dead_letters_bytes, certificates[used_by, expires | error]
 //   sources{<name>: state, last_error, since_start{...}, and its counters}
 //   alerts{rules, pending, firing, suppressed, forgotten}, if there are rules; each by itself: `sluice rules list`
 //   lanes[id, sink, class, state, in_flight, oldest_age_s, sent_bytes_today, last_error, last_error_time, and its counters]
@@ -35,6 +35,9 @@ struct StatusFacts {
   std::string outbox_id;
   std::string config_hash;
   std::string start_reason;
+  std::string config_problem;  ///< Why the configuration in force is not the one that stands in the files; empty: it is.
+  bool last_reload_ok = true;  ///< True as long as there was none.
+  WallTime last_reload{};      ///< When a configuration was put in force last, at the start or by a reload.
   ClockReading clock;
   std::chrono::seconds uptime{0};
   Bytes max_bytes = 0;

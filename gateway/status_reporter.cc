@@ -24,8 +24,8 @@ StatusReporter::StatusReporter(const Surroundings& surroundings, Options options
       recovered_timer_(surroundings.clock.NewTimer([this] { Report("recovered", [] {}); })),
       reported_(surroundings.clock.Now()) {}
 
-void StatusReporter::Start() {
-  Report("start", [] {});
+void StatusReporter::Start(const char* reason) {
+  Report(reason, [] {});
   if (options_.every.count() > 0) interval_timer_->Start(options_.every);
 }
 
@@ -38,11 +38,12 @@ void StatusReporter::OnRecovered() {
   if (!stopped_ && !recovered_timer_->IsActive()) recovered_timer_->Start(kRecoveredDelay);
 }
 
-void StatusReporter::Stop(std::function<void()> reported) {
+void StatusReporter::Stop(const char* reason, std::function<void()> reported) {
   stopped_ = true;
   interval_timer_->Stop();
   recovered_timer_->Stop();
-  Report("stop", std::move(reported));
+  if (reason == nullptr) return reported();
+  Report(reason, std::move(reported));
 }
 
 void StatusReporter::Report(const char* reason, std::function<void()> reported) {

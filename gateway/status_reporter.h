@@ -1,8 +1,8 @@
 // Publishes how the gateway is doing as events on `$sluice/status`: behind a carrier's NAT they are the only view from outside.
 //
-// One when the daemon starts, when it stops, when an outage of a sink is over, and every `report_every`; the document is that of
-// `sluice status --json` with a member "reason": "start", "stop", "recovered" or "interval". While reports could not leave, those of the
-// interval come once an hour: a long outage must not fill the outbox with them.
+// One when the daemon starts, when it stops, when it has a new configuration, when an outage of a sink is over, and every `report_every`;
+// the document is that of `sluice status --json` with a member "reason": "start", "stop", "reload", "recovered" or "interval". While
+// reports could not leave, those of the interval come once an hour: a long outage must not fill the outbox with them.
 //
 // Loop thread.
 #pragma once
@@ -32,11 +32,12 @@ class StatusReporter {
   /// `facts` gives all but the counters. `may_leave`: reports published now would reach their sinks.
   StatusReporter(const Surroundings& surroundings, Options options, std::function<StatusFacts()> facts, std::function<bool()> may_leave);
 
-  void Start();
+  /// `reason`: of the first report.
+  void Start(const char* reason);
   /// A sink delivers again. Several at once are one report.
   void OnRecovered();
-  /// A last report, and none after it; `reported` runs once, when it is published or cannot be.
-  void Stop(std::function<void()> reported);
+  /// A last report for `reason`, unless that is null, and none after it; `reported` runs once, when it is published or cannot be.
+  void Stop(const char* reason, std::function<void()> reported);
 
  private:
   void OnInterval();

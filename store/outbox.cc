@@ -627,6 +627,19 @@ Result<StoreCounters> Outbox::Account() {
   return counters;
 }
 
+Result<void> Outbox::Reopen(const OutboxConfig& config, std::vector<LaneName> lanes) {
+  Close();
+  if (plan_.ballast != DivideSpace(config.max_bytes).ballast) ballast_.Drop();
+  options_.config = config;
+  options_.lanes = std::move(lanes);
+  plan_ = DivideSpace(config.max_bytes);
+  part_bytes_ = plan_.transaction / 2;
+  ballast_ = Ballast(config.path + "-ballast", plan_.ballast);
+  if (Result<void> opened = EnsureOpen(); !opened) return opened;
+  ballast_.Fill(config.min_free_bytes);
+  return {};
+}
+
 void Outbox::Close() {
   if (database_) {
     // Nothing that matters depends on it: a start that does not find it is taken for one after a crash.

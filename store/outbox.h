@@ -61,6 +61,9 @@ class Outbox {
   void CheckpointIfDue();
   /// Gives free pages back to the file system, some at a time. True: there is more.
   bool GiveBack();
+  /// Closes and opens anew with other settings and lanes; the lock is kept, and so is the file: REQUIRES `config.path` as before. Errors as
+  /// Open; after one it can be tried again, and all else goes on with the new settings as soon as the disk does.
+  Result<void> Reopen(const OutboxConfig& config, std::vector<LaneName> lanes);
   /// Writes the WAL back and closes.
   void Close();
 
@@ -120,7 +123,7 @@ class Outbox {
   void Doubt(bool has_rows);
 
   Options options_;
-  const SpacePlan plan_;
+  SpacePlan plan_;
   Bytes part_bytes_;  // What leaves its lane in one transaction, at most: half of what one may write, or less on a full disk.
   LockFile lock_;
   Ballast ballast_;

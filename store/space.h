@@ -33,8 +33,8 @@ class Ballast {
   bool Drop();
 
  private:
-  const std::string path_;
-  const Bytes size_;
+  std::string path_;
+  Bytes size_;
 };
 
 /// Bytes that this process may still write on the file system of `path`; the maximum if that is unknown.

@@ -14,22 +14,20 @@ constexpr std::chrono::milliseconds kIdle{30};
 Result<std::unique_ptr<Store>> Store::Open(Outbox::Options options, Post post) {
   Result<Outbox> outbox = Outbox::Open(std::move(options));
   if (!outbox) return tl::unexpected<Error>(outbox.error());
-  Result<RuleRecordRead> rule_records = outbox->ReadRuleRecords();
-  if (!rule_records) return tl::unexpected<Error>(rule_records.error());
-  return std::unique_ptr<Store>(new Store(std::move(*outbox), std::move(*rule_records), std::move(post)));
+  Result<Facts> facts = ReadFacts(*outbox);
+  if (!facts) return tl::unexpected<Error>(facts.error());
+  return std::unique_ptr<Store>(new Store(std::move(*outbox), std::move(*facts), std::move(post)));
 }
 
-Store::Store(Outbox outbox, RuleRecordRead rule_records, Post post)
-    : outbox_(std::move(outbox)),
-      post_(std::move(post)),
-      outbox_id_(outbox_.id()),
-      last_seq_(outbox_.last_seq()),
-      clock_(outbox_.clock()),
-      lanes_(outbox_.lanes()),
-      set_aside_(outbox_.set_aside()),
-      was_closed_(outbox_.was_closed()),
-      rule_records_(std::move(rule_records)),
-      thread_([this] { Work(); }) {}
+Result<Store::Facts> Store::ReadFacts(Outbox& outbox) {
+  Result<RuleRecordRead> rule_records = outbox.ReadRuleRecords();
+  if (!rule_records) return tl::unexpected<Error>(rule_records.error());
+  return Facts{outbox.id(),        outbox.last_seq(),   outbox.clock(),          outbox.lanes(),
+               outbox.set_aside(), outbox.was_closed(), std::move(*rule_records)};
+}
+
+Store::Store(Outbox outbox, Facts facts, Post post)
+    : outbox_(std::move(outbox)), post_(std::move(post)), facts_(std::move(facts)), thread_([this] { Work(); }) {}
 
 Store::~Store() {
   {
@@ -96,6 +94,17 @@ void Store::Close(std::function<void()> closed) {
   Add(reads_, [this, closed = std::move(closed)]() mutable {
     outbox_.Close();
     post_(std::move(closed));
+  });
+}
+
+void Store::Reopen(OutboxConfig config, std::vector<LaneName> lanes, std::function<void(Result<void>)> done) {
+  const auto reopen = [this, config = std::move(config), lanes = std::move(lanes)]() -> Result<Facts> {
+    if (Result<void> opened = outbox_.Reopen(config, lanes); !opened) return tl::unexpected<Error>(opened.error());
+    return ReadFacts(outbox_);
+  };
+  Ask<Result<Facts>>(reopen, [this, done = std::move(done)](Result<Facts> facts) {
+    if (facts) facts_ = std::move(*facts);
+    done(facts ? Result<void>() : tl::unexpected<Error>(facts.error()));
   });
 }
 

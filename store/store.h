@@ -36,21 +36,35 @@ class Store : public EventStore {
   void Counters(std::function<void(Result<StoreCounters>)> done) override;
   void ReadGaps(std::function<void(Result<std::vector<Gap>>)> done) override;
   void Close(std::function<void()> closed) override;
+  /// As Outbox::Reopen, after the tasks given so far; what is told below is then as the file was when it was opened anew.
+  void Reopen(OutboxConfig config, std::vector<LaneName> lanes, std::function<void(Result<void>)> done);
 
   /// As the file was when it was opened.
-  const std::string& outbox_id() const { return outbox_id_; }
-  Seq last_seq() const { return last_seq_; }
-  const ClockKept& clock() const { return clock_; }
-  const std::vector<LaneState>& lanes() const { return lanes_; }
-  const std::string& set_aside() const { return set_aside_; }
-  bool was_closed() const { return was_closed_; }
+  const std::string& outbox_id() const { return facts_.outbox_id; }
+  Seq last_seq() const { return facts_.last_seq; }
+  const ClockKept& clock() const { return facts_.clock; }
+  const std::vector<LaneState>& lanes() const { return facts_.lanes; }
+  const std::string& set_aside() const { return facts_.set_aside; }
+  bool was_closed() const { return facts_.was_closed; }
   /// To be taken once.
-  std::vector<RuleRecord> TakeRuleRecords() { return std::exchange(rule_records_.records, {}); }
+  std::vector<RuleRecord> TakeRuleRecords() { return std::exchange(facts_.rule_records.records, {}); }
   /// Those among them that were not what was written, and are left out.
-  std::uint64_t damaged_rule_records() const { return rule_records_.damaged; }
+  std::uint64_t damaged_rule_records() const { return facts_.rule_records.damaged; }
 
  private:
-  Store(Outbox outbox, RuleRecordRead rule_records, Post post);
+  /// What an outbox is like when it has been opened.
+  struct Facts {
+    std::string outbox_id;
+    Seq last_seq = 0;
+    ClockKept clock;
+    std::vector<LaneState> lanes;
+    std::string set_aside;
+    bool was_closed = false;
+    RuleRecordRead rule_records;
+  };
+  static Result<Facts> ReadFacts(Outbox& outbox);
+
+  Store(Outbox outbox, Facts facts, Post post);
   void Work();
   void Add(std::deque<std::function<void()>>& queue, std::function<void()> task);
   /// Behind the commits: `ask` on the store thread, `done` with its answer on the loop.
@@ -59,13 +73,7 @@ class Store : public EventStore {
 
   Outbox outbox_;
   const Post post_;
-  const std::string outbox_id_;
-  const Seq last_seq_;
-  const ClockKept clock_;
-  const std::vector<LaneState> lanes_;
-  const std::string set_aside_;
-  const bool was_closed_;
-  RuleRecordRead rule_records_;  // Of the loop thread.
+  Facts facts_;  // Of the loop thread.
 
   std::mutex mutex_;
   std::condition_variable changed_;

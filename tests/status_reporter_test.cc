@@ -47,14 +47,14 @@ struct Fixture {
 
 TEST_CASE("status reporter: one report at the start, one each interval, one at the stop, and none after it") {
   Fixture f({.is_routed = true, .every = minutes(5)});
-  f.reporter.Start();
+  f.reporter.Start("start");
   f.Advance(seconds(1));
   CHECK(f.Reasons() == Strings{"start"});
   f.Advance(minutes(10));
   CHECK(f.Reasons() == Strings{"start", "interval", "interval"});
   int told = 0;
   f.reporter.OnRecovered();
-  f.reporter.Stop([&] { ++told; });
+  f.reporter.Stop("stop", [&] { ++told; });
   f.Advance(milliseconds(0));
   CHECK(told == 1);
   f.reporter.OnRecovered();
@@ -65,7 +65,7 @@ TEST_CASE("status reporter: one report at the start, one each interval, one at t
 
 TEST_CASE("status reporter: a report is the status document with the reason before it") {
   Fixture f({.is_routed = true, .every = minutes(5)});
-  f.reporter.Start();
+  f.reporter.Start("start");
   f.Advance(seconds(1));
   REQUIRE(f.Reports().size() == 1);
   const nlohmann::json report = f.Reports()[0];
@@ -79,14 +79,14 @@ TEST_CASE("status reporter: a report is the status document with the reason befo
 
 TEST_CASE("status reporter: an interval of 0 leaves the reports that have a reason") {
   Fixture f({.is_routed = true, .every = milliseconds(0)});
-  f.reporter.Start();
+  f.reporter.Start("start");
   f.Advance(minutes(600));
   CHECK(f.Reasons() == Strings{"start"});
 }
 
 TEST_CASE("status reporter: while reports could not leave, one an hour is made; then every interval again") {
   Fixture f({.is_routed = true, .every = minutes(1)});
-  f.reporter.Start();
+  f.reporter.Start("start");
   f.may_leave = false;
   f.Advance(minutes(3 * 60 + 30));
   CHECK(f.Reasons() == Strings{"start", "interval", "interval", "interval"});
@@ -110,11 +110,11 @@ TEST_CASE("status reporter: sinks that recover one soon after the other make one
 
 TEST_CASE("status reporter: without a route no report is made, and the stop does not wait for one") {
   Fixture f({.is_routed = false, .every = minutes(1)});
-  f.reporter.Start();
+  f.reporter.Start("start");
   f.reporter.OnRecovered();
   f.Advance(minutes(10));
   bool told = false;
-  f.reporter.Stop([&] { told = true; });
+  f.reporter.Stop("stop", [&] { told = true; });
   f.Advance(milliseconds(0));
   CHECK(told);
   CHECK(f.chain.store.sources.empty());
@@ -123,9 +123,9 @@ TEST_CASE("status reporter: without a route no report is made, and the stop does
 TEST_CASE("status reporter: a ledger that cannot be read costs the report, not the stop") {
   Fixture f({.is_routed = true, .every = minutes(1)});
   f.chain.store.refuse_reads = true;
-  f.reporter.Start();
+  f.reporter.Start("start");
   bool told = false;
-  f.reporter.Stop([&] { told = true; });
+  f.reporter.Stop("stop", [&] { told = true; });
   f.Advance(seconds(1));
   CHECK(told);
   CHECK(f.Reasons().empty());
