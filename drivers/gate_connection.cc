@@ -32,6 +32,7 @@ void GateConnection::Join(std::unique_ptr<Socket> client) {
 }
 
 void GateConnection::OnBrokerReady(int events) {
+  if (leaving_) return WaitForBroker();
   if ((events & UV_WRITABLE) != 0 && !SendToBroker()) return;
   if ((events & UV_READABLE) != 0 && !ReadBroker()) return;
   Watch();
@@ -49,6 +50,22 @@ void GateConnection::OnCut() {
 
 void GateConnection::OnDurable() {
   if (client_ && SendToBroker()) Watch();
+}
+
+// Whoever closes a TCP connection with something unread resets it, and then the other side may never read what was sent before: the last
+// acknowledgements. So the broker is let to close first, and what it still sends is thrown away: it is not acknowledged, and comes again.
+bool GateConnection::Leave() {
+  leaving_ = true;
+  hold_timer_->Stop();
+  client_.reset();
+  broker_->EndSending();
+  broker_->SetEvents(UV_READABLE);
+  return false;
+}
+
+void GateConnection::WaitForBroker() {
+  const ssize_t got = broker_->Receive(g_chunk.data(), g_chunk.size());
+  if (got == 0 || got == Socket::kBroken) End(GateEnd::kClosed, "the MQTT client closed the connection");
 }
 
 void GateConnection::StopReading() {
@@ -91,7 +108,9 @@ bool GateConnection::SendToBroker() {
     to_broker_.Append(held_.front().bytes);
   }
   if (!to_broker_.SendTo(*broker_)) return End(GateEnd::kClosed, "the connection to the broker broke");
-  if (client_ended_ && held_.empty() && to_broker_.IsEmpty()) return End(GateEnd::kClosed, "the MQTT client closed the connection");
+  const bool is_over = client_ended_ && held_.empty() && to_broker_.IsEmpty();
+  if (is_over && quiet_) return Leave();
+  if (is_over) return End(GateEnd::kClosed, "the MQTT client closed the connection");
   return true;
 }
 

@@ -46,7 +46,7 @@ class GateConnection {
 
   void OnCut();
   void OnDurable();
-  /// Reads no more from the broker.
+  /// Reads no more from the broker. When then the client closes, the end comes once the broker has closed, too.
   void StopReading();
 
  private:
@@ -61,6 +61,8 @@ class GateConnection {
   bool ReadClient();
   bool SendToClient();
   bool SendToBroker();
+  bool Leave();
+  void WaitForBroker();
   void Watch();
   void WatchHold();
   bool IsAllDone() const { return inbox_.DoneCount(connection_) >= inbox_.HandedCount(connection_); }
@@ -80,6 +82,7 @@ class GateConnection {
   std::uint64_t released_ = 0;
   bool client_ended_ = false;
   bool quiet_ = false;
+  bool leaving_ = false;  // All is sent, the client is gone, the broker is to close.
 
   const std::unique_ptr<Timer> hold_timer_;
   std::uint64_t done_seen_ = 0;

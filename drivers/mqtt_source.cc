@@ -12,6 +12,9 @@ using State = MqttSourceState;
 
 constexpr std::chrono::milliseconds kCloseLimit{2'000};
 constexpr std::chrono::milliseconds kAnswerLimit{1'000};
+// A client that has handed over nothing for so long has nothing more; and how often that is awaited.
+constexpr std::chrono::milliseconds kQuiet{20};
+constexpr int kQuietLooks = 50;
 constexpr int kSubscribeFailed = 0x80;
 
 // An MQTT 3.1.1 broker may send a message again at any time, and what one member of a shared subscription has not acknowledged may go to
@@ -33,6 +36,7 @@ MqttSource::MqttSource(MqttSourceConfig config, AckGate& gate, MqttControl& cont
       backoff_(config_.reconnect_min, config_.reconnect_max, seed),
       timer_(loop.NewTimer([this] {
         if (closed_) return FinishClose();
+        if (quiesced_) return LookForQuiet();
         if (status_.state == State::kWaiting) return Dial();
         Drop(false, ended_why_.empty() ? "the broker did not answer in time" : ended_why_);
       })),
@@ -240,8 +244,21 @@ void MqttSource::Quiesce(std::function<void()> stopped) {
   quiet_ = true;
   timer_->Stop();
   dialer_.reset();
-  if (gate_connection_) gate_connection_->StopReading();
-  loop_.Post(std::move(stopped));
+  if (!gate_connection_) return loop_.Post(std::move(stopped));
+  gate_connection_->StopReading();
+  quiesced_ = std::move(stopped);
+  quiet_looks_ = 0;
+  LookForQuiet();
+}
+
+// What the client library has in its buffers is handed over yet. What came behind the last transaction would hold up the acknowledgements
+// of all before it, and the broker would send those events again.
+void MqttSource::LookForQuiet() {
+  const std::uint64_t handed = inbox_.HandedCount(connection_);
+  const bool quiet = quiet_looks_ > 0 && handed == std::exchange(handed_seen_, handed);
+  if (quiet || ++quiet_looks_ > kQuietLooks) return std::exchange(quiesced_, nullptr)();
+  handed_seen_ = handed;
+  timer_->Start(kQuiet);
 }
 
 void MqttSource::Close(std::function<void()> closed) {

@@ -73,6 +73,7 @@ class MqttSource : public Source {
   void Drop(bool paused, const std::string& why);
   /// `released`, `kept`: see Redelivery::OnEnded.
   void DestroyClient(std::uint64_t released, std::uint64_t kept);
+  void LookForQuiet();
   void FinishClose();
   /// A function for other threads: runs `then(value)` on the loop if the attempt that is under way now is still under way then.
   template <typename T>
@@ -93,8 +94,11 @@ class MqttSource : public Source {
   std::unique_ptr<GateConnection> gate_connection_;
   ConnectionId connection_ = 0;
   bool quiet_ = false;
-  bool subscribed_ = false;  // By this process, with the filters of its configuration.
-  std::string ended_why_;    // Why the connection ended while it was being made.
+  bool subscribed_ = false;         // By this process, with the filters of its configuration.
+  std::string ended_why_;           // Why the connection ended while it was being made.
+  std::function<void()> quiesced_;  // The stop waits for the client's last events,
+  int quiet_looks_ = 0;             // has looked for them so often,
+  std::uint64_t handed_seen_ = 0;   // and had seen so many.
   std::function<void()> closed_;
   const bool is_drop_count_ours_;  // The operator does not subscribe to it himself.
   MqttDropCount drop_count_;

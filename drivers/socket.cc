@@ -46,4 +46,8 @@ ssize_t Socket::Send(const char* data, std::size_t size) {
   }
 }
 
+void Socket::EndSending() {
+  ::shutdown(fd_, SHUT_WR);
+}
+
 }  // namespace sluice

@@ -34,6 +34,8 @@ class Socket {
   ssize_t Receive(char* buffer, std::size_t size);
   /// >= 0: bytes taken; or kBroken.
   ssize_t Send(const char* data, std::size_t size);
+  /// The peer reads an end of file behind what was sent.
+  void EndSending();
 
  private:
   const int fd_;
