@@ -165,6 +165,7 @@ void Committer::Commit() {
   next.batch.clock.reading = reading_;
   if (surroundings_.alert_desk != nullptr) surroundings_.alert_desk->Keep(reading_, next.batch.clock);
   in_flight_ = true;
+  ++transactions_;
   surroundings_.store.Commit(std::move(next.batch), [this, outcomes = std::move(next.outcomes), is_checkpoint = next.is_checkpoint](
                                                         const Result<void>& result, Batch batch) mutable {
     OnCommitted(result, {std::move(batch), std::move(outcomes), is_checkpoint});
@@ -471,6 +472,11 @@ void Committer::OnFailed(const Error& error, Transaction transaction) {
     Log(LogLevel::kError, "outbox", "cannot write: acknowledgements are held until it can", {{"reason", error.message}});
   }
   retry_timer_->Start(kRetryDelay);
+}
+
+PartWork Committer::Work() const {
+  const bool may_commit = !in_flight_ && !failing_ && !blocked_;
+  return {"committer", may_commit && (!surroundings_.inbox.IsEmpty() || gathered_events_ > 0 || !own_.empty()), transactions_};
 }
 
 void Committer::Flush(std::function<void(bool)> flushed) {

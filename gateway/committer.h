@@ -28,6 +28,7 @@
 #include "gateway/forwarder.h"
 #include "gateway/inbox.h"
 #include "gateway/ports.h"
+#include "gateway/progress.h"
 #include "gateway/router.h"
 #include "gateway/running_time.h"
 
@@ -86,6 +87,8 @@ class Committer {
   void Release(LaneId lane);
   /// Brings dead letters back into their lane. `done` runs once; kFull: none came back. REQUIRES: held, by the caller, until then.
   void Replay(LaneReplay replay, std::function<void(Result<void>)> done);
+  /// Events wait that could be committed; how many transactions there were.
+  PartWork Work() const;
   /// Commits all there is, without waiting for more. `flushed` runs once, also if the store is failing (`false`: not all is durable).
   void Flush(std::function<void(bool)> flushed);
 
@@ -159,6 +162,7 @@ class Committer {
   const std::unique_ptr<Timer> rules_timer_;   // Running: the rules wait for time.
 
   bool in_flight_ = false;
+  std::uint64_t transactions_ = 0;
   bool events_due_ = false;
   bool rules_due_ = false;
   bool settle_due_ = false;

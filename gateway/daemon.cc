@@ -29,6 +29,7 @@
 #include "gateway/dead_letter_tasks.h"
 #include "gateway/log.h"
 #include "gateway/loop.h"
+#include "gateway/progress.h"
 #include "gateway/reload_task.h"
 #include "gateway/rules_task.h"
 #include "gateway/start_reason.h"
@@ -46,6 +47,16 @@ constexpr std::chrono::milliseconds kReopenAgain{1'000};
 // While something has no connection, whether passwords or certificates have changed is looked at so often.
 constexpr std::chrono::milliseconds kCredentialsLook{2'000};
 constexpr std::chrono::milliseconds kCredentialsLookLongest{60'000};
+
+// How often a watchdog is fed in the time that it allows.
+constexpr int kWatchdogFeeds = 4;
+
+// What the service manager wants, or 0.
+std::chrono::milliseconds WatchdogInterval() {
+  std::uint64_t allowed_us = 0;
+  if (sd_watchdog_enabled(0, &allowed_us) <= 0) return std::chrono::milliseconds(0);
+  return std::chrono::milliseconds(std::max<std::uint64_t>(1, allowed_us / 1'000 / kWatchdogFeeds));
+}
 
 bool IsJournal() {
   return std::getenv("JOURNAL_STREAM") != nullptr;
@@ -118,6 +129,7 @@ class Daemon {
     sd_notify(0, "READY=1");
     KeepLastGood();
     credentials_timer_->Start(kCredentialsLook);
+    if (watchdog_every_.count() > 0) FeedWatchdog();
     loop_.Run();
     Log(LogLevel::kInfo, "main", "stopped");
   }
@@ -126,6 +138,7 @@ class Daemon {
   void Abandon() {
     signals_.Close();
     credentials_timer_.reset();
+    watchdog_timer_.reset();
     reopen_timer_.reset();
     control_socket_.reset();
     assembly_.reset();
@@ -379,6 +392,23 @@ class Daemon {
     Replace({std::move(reading), in_force_.problem}, end);
   }
 
+  // ---- the watchdog
+
+  // The service manager restarts us when it has not been fed for kWatchdogFeeds times as long; that the loop itself stands still it sees by
+  // that.
+  void FeedWatchdog() {
+    watchdog_timer_->Start(watchdog_every_);
+    std::vector<PartWork> parts = assembly_->gateway().Work();
+    parts.push_back({"store", store_->asked() > store_->answered(), store_->answered()});
+    const std::vector<std::string> stuck = progress_.Stuck(parts, loop_.Now());
+    if (stuck.empty()) {
+      stuck_is_told_ = false;
+      sd_notify(0, "WATCHDOG=1");
+    } else if (!std::exchange(stuck_is_told_, true)) {
+      Log(LogLevel::kError, "main", "stuck: the watchdog is not fed any more", {{"part", stuck[0]}});
+    }
+  }
+
   // ---- the end
 
   void OnSignal(int signal) {
@@ -430,12 +460,17 @@ class Daemon {
   std::optional<Replacement> replacement_;
   std::chrono::milliseconds credentials_wait_ = kCredentialsLook;
 
+  const std::chrono::milliseconds watchdog_every_ = WatchdogInterval();  // 0: nobody waits for it.
+  Progress progress_{2 * kWatchdogFeeds * watchdog_every_};
+  bool stuck_is_told_ = false;
+
   Loop loop_;
   const MonotonicTime started_ = loop_.Now();
   std::string_view start_reason_;
   Signals signals_{loop_, [this](int signal) { OnSignal(signal); }};
   std::unique_ptr<Timer> give_up_;
   std::unique_ptr<Timer> reopen_timer_ = loop_.NewTimer([this] { ReopenStore(); });
+  std::unique_ptr<Timer> watchdog_timer_ = loop_.NewTimer([this] { FeedWatchdog(); });
   std::unique_ptr<Timer> credentials_timer_ = loop_.NewTimer([this] { LookForCredentials(); });
   const SystemClock wall_clock_;
   std::unique_ptr<Store> store_;

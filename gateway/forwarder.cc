@@ -321,6 +321,14 @@ ForwarderStatus Forwarder::Status() const {
   return {lane_, state, settlement_.InFlightEvents(), last_error_, last_error_time_, sent_today_};
 }
 
+PartWork Forwarder::Work() const {
+  const bool may_send = state_ == State::kStreaming && sink_ != nullptr && !closed_ && holds_ == 0;
+  const bool waits =
+      settlement_.InFlightEvents() > 0 || reading_ || dropping_ || expiry_due_ || limit_timer_->IsActive() || read_timer_->IsActive();
+  const bool has_rows = !buffer_.IsEmpty() || !buffer_.IsLive();
+  return {"lane " + options_.sink + "/" + options_.lane_class, may_send && !waits && has_rows, cursor_};
+}
+
 bool Forwarder::Hold() {
   if (closed_ || sink_ == nullptr) return false;
   if (++holds_ > 1 || state_ != State::kStreaming) return true;

@@ -28,6 +28,7 @@
 #include "gateway/bisection.h"
 #include "gateway/lane_buffer.h"
 #include "gateway/ports.h"
+#include "gateway/progress.h"
 #include "gateway/settlement.h"
 #include "gateway/upload_share.h"
 
@@ -77,6 +78,8 @@ class Forwarder : private SinkListener {
   /// Moves what waits to be settled into `batch`.
   void TakeSettled(Batch& batch);
   ForwarderStatus Status() const;
+  /// Rows wait that could be sent: nothing is in flight, and the forwarder waits neither for its sink nor for the store, nor for time.
+  PartWork Work() const;
   /// Until as many Releases, nothing is sent and nothing more is settled; what is in flight is given up, and sent again later. False: it
   /// is closing or has no sink, and is not held.
   bool Hold();

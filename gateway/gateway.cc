@@ -184,6 +184,12 @@ std::vector<RuleStatus> Gateway::RuleStatuses() const {
   return alert_desk_ ? alert_desk_->Status() : std::vector<RuleStatus>();
 }
 
+std::vector<PartWork> Gateway::Work() const {
+  std::vector<PartWork> parts = {committer_.Work()};
+  for (const auto& forwarder : forwarders_) parts.push_back(forwarder->Work());
+  return parts;
+}
+
 bool Gateway::IsInTrouble() const {
   return std::any_of(sources_.begin(), sources_.end(), [](const auto& source) { return !source->IsConnected(); }) ||
          std::any_of(forwarders_.begin(), forwarders_.end(), [](const auto& forwarder) { return forwarder->IsAway(); });

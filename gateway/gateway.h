@@ -58,6 +58,8 @@ class Gateway {
   Committer& committer() { return committer_; }
   /// The inbox woke the loop.
   void OnInbox() { committer_.OnInbox(); }
+  /// Of the committer and each lane.
+  std::vector<PartWork> Work() const;
   /// Some source has no connection, or some sink is away.
   bool IsInTrouble() const;
   /// Verdicts still due are awaited at most `limit`. `stopped` runs once; `clean`: all that was received is durable. The store stays open.

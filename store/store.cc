@@ -39,6 +39,7 @@ Store::~Store() {
 }
 
 void Store::Add(std::deque<std::function<void()>>& queue, std::function<void()> task) {
+  ++asked_;
   {
     std::lock_guard lock(mutex_);
     queue.push_back(std::move(task));
@@ -46,10 +47,17 @@ void Store::Add(std::deque<std::function<void()>>& queue, std::function<void()> 
   changed_.notify_one();
 }
 
+void Store::Answer(std::function<void()> answer) {
+  post_([this, answer = std::move(answer)]() mutable {
+    ++answered_;
+    answer();
+  });
+}
+
 void Store::Commit(Batch batch, std::function<void(Result<void>, Batch)> done) {
   Add(commits_, [this, batch = std::move(batch), done = std::move(done)]() mutable {
     Result<void> result = outbox_.Commit(batch);
-    post_([result = std::move(result), batch = std::move(batch), done = std::move(done)]() mutable {
+    Answer([result = std::move(result), batch = std::move(batch), done = std::move(done)]() mutable {
       done(std::move(result), std::move(batch));
     });
     outbox_.CheckpointIfDue();
@@ -79,21 +87,18 @@ void Store::Counters(std::function<void(Result<StoreCounters>)> done) {
 template <typename T>
 void Store::Ask(std::function<T()> ask, std::function<void(T)> done) {
   Add(reads_, [this, ask = std::move(ask), done = std::move(done)]() mutable {
-    post_([answer = ask(), done = std::move(done)]() mutable { done(std::move(answer)); });
+    Answer([answer = ask(), done = std::move(done)]() mutable { done(std::move(answer)); });
   });
 }
 
 void Store::ReadGaps(std::function<void(Result<std::vector<Gap>>)> done) {
-  Add(reads_, [this, done = std::move(done)]() mutable {
-    Result<std::vector<Gap>> gaps = outbox_.ReadGaps();
-    post_([gaps = std::move(gaps), done = std::move(done)]() mutable { done(std::move(gaps)); });
-  });
+  Ask<Result<std::vector<Gap>>>([this] { return outbox_.ReadGaps(); }, std::move(done));
 }
 
 void Store::Close(std::function<void()> closed) {
   Add(reads_, [this, closed = std::move(closed)]() mutable {
     outbox_.Close();
-    post_(std::move(closed));
+    Answer(std::move(closed));
   });
 }
 

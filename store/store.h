@@ -39,6 +39,10 @@ class Store : public EventStore {
   /// As Outbox::Reopen, after the tasks given so far; what is told below is then as the file was when it was opened anew.
   void Reopen(OutboxConfig config, std::vector<LaneName> lanes, std::function<void(Result<void>)> done);
 
+  /// Calls that wait for their answers, and how many were answered.
+  std::uint64_t asked() const { return asked_; }
+  std::uint64_t answered() const { return answered_; }
+
   /// As the file was when it was opened.
   const std::string& outbox_id() const { return facts_.outbox_id; }
   Seq last_seq() const { return facts_.last_seq; }
@@ -67,13 +71,18 @@ class Store : public EventStore {
   Store(Outbox outbox, Facts facts, Post post);
   void Work();
   void Add(std::deque<std::function<void()>>& queue, std::function<void()> task);
+  /// `answer` on the loop thread. Store thread.
+  void Answer(std::function<void()> answer);
   /// Behind the commits: `ask` on the store thread, `done` with its answer on the loop.
   template <typename T>
   void Ask(std::function<T()> ask, std::function<void(T)> done);
 
   Outbox outbox_;
   const Post post_;
-  Facts facts_;  // Of the loop thread.
+  // Of the loop thread:
+  Facts facts_;
+  std::uint64_t asked_ = 0;
+  std::uint64_t answered_ = 0;
 
   std::mutex mutex_;
   std::condition_variable changed_;
