@@ -4,8 +4,12 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstdio>
 #include <ctime>
+#include <mutex>
+
+#include "gateway/log_repeats.h"
 
 namespace sluice {
 namespace {
@@ -56,14 +60,15 @@ std::string Timestamp() {
 }
 
 void AppendField(std::string& line, LogFormat format, std::string_view name, std::string_view value) {
+  const bool first = line.empty() || line.back() == '{' || line.back() == '>';
   if (format == LogFormat::kJson) {
-    line += line.back() == '{' ? "" : ",";
+    line += first ? "" : ",";
     AppendQuoted(line, name);
     line += ':';
     AppendQuoted(line, value);
     return;
   }
-  if (!line.empty() && line.back() != '>') line += ' ';
+  if (!first) line += ' ';
   line += name;
   line += '=';
   if (NeedsQuotes(value)) {
@@ -81,21 +86,56 @@ void ConfigureLog(const LogConfig& config, bool journal) {
   g_journal = journal;
 }
 
-void Log(LogLevel level, std::string_view part, std::string_view message, std::initializer_list<LogField> fields) {
-  if (level > g_level) return;
-  const LogFormat format = g_format;
+namespace {
+
+// What the line says, without when.
+std::string BodyOf(LogFormat format, LogLevel level, std::string_view part, std::string_view message,
+                   std::initializer_list<LogField> fields) {
+  std::string body;
+  AppendField(body, format, "level", kNames[static_cast<std::size_t>(level)]);
+  AppendField(body, format, "part", part);
+  AppendField(body, format, "msg", message);
+  for (const LogField& field : fields) AppendField(body, format, field.name, field.value);
+  return body;
+}
+
+void Write(LogLevel level, LogFormat format, const std::string& body, std::uint64_t repeated) {
+  const bool json = format == LogFormat::kJson;
   std::string line;
   if (g_journal) line += kPriorities[static_cast<std::size_t>(level)];
-  if (format == LogFormat::kJson) line += '{';
-  if (!g_journal) AppendField(line, format, "time", Timestamp());
-  AppendField(line, format, "level", kNames[static_cast<std::size_t>(level)]);
-  AppendField(line, format, "part", part);
-  AppendField(line, format, "msg", message);
-  for (const LogField& field : fields) AppendField(line, format, field.name, field.value);
-  if (format == LogFormat::kJson) line += '}';
+  if (json) line += '{';
+  std::string head;
+  if (!g_journal) AppendField(head, format, "time", Timestamp());
+  line += head;
+  if (!head.empty()) line += json ? "," : " ";
+  line += body;
+  if (repeated > 0) AppendField(line, format, "repeated", std::to_string(repeated));
+  if (json) line += '}';
   line += '\n';
   // One write a line, so that lines of different threads do not mix. A log that cannot be written is no reason to stop.
   [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
+}
+
+// Guards g_repeats.
+std::mutex g_repeats_mutex;
+LogRepeats g_repeats;
+
+}  // namespace
+
+void Log(LogLevel level, std::string_view part, std::string_view message, std::initializer_list<LogField> fields) {
+  if (level > g_level) return;
+  const LogFormat format = g_format;
+  const std::string body = BodyOf(format, level, part, message, fields);
+  std::uint64_t repeated = 0;
+  if (level <= LogLevel::kWarning) {
+    std::lock_guard lock(g_repeats_mutex);
+    const auto now = std::chrono::steady_clock::now();
+    const std::optional<std::uint64_t> left_out = g_repeats.Admit(body, now);
+    for (const LogRepeats::Overdue& overdue : g_repeats.TakeOverdue(now)) Write(LogLevel::kWarning, format, overdue.line, overdue.left_out);
+    if (!left_out) return;
+    repeated = *left_out;
+  }
+  Write(level, format, body, repeated);
 }
 
 }  // namespace sluice

@@ -23,6 +23,7 @@ struct LogField {
 /// Any thread. `journal`: lines start with "<N>", the syslog priority (set when stderr is the journal).
 void ConfigureLog(const LogConfig& config, bool journal);
 
+/// Warnings and errors that say the same as one before are left out for a while, and counted (gateway/log_repeats.h).
 /// `part` is the component: "mqtt", "gate", "outbox", "kafka", ...
 void Log(LogLevel level, std::string_view part, std::string_view message, std::initializer_list<LogField> fields = {});
 

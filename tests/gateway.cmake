@@ -1,4 +1,4 @@
-foreach(subject backoff endpoint settlement inbox upload_share running_time progress start_reason forwarder committer sacrifice scenario loop)
+foreach(subject backoff endpoint settlement inbox upload_share running_time progress log_repeats start_reason forwarder committer sacrifice scenario loop)
   sluice_test(${subject} unit 60 ${subject}_test.cc LIBS sluice_core sluice_failpoint_none)
 endforeach()
 # Much at random: long under sanitizers.

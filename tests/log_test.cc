@@ -40,7 +40,7 @@ TEST_CASE("log: journald gets priorities, others the time") {
   ConfigureLog({}, true);
   CHECK(Captured([] { Log(LogLevel::kError, "p", "m"); }) == "<3>level=error part=p msg=m\n");
   ConfigureLog({}, false);
-  CHECK(Captured([] { Log(LogLevel::kError, "p", "m"); }).starts_with("time=2"));
+  CHECK(Captured([] { Log(LogLevel::kError, "p", "another"); }).starts_with("time=2"));
 }
 
 TEST_CASE("log: JSON lines are JSON, and levels below the configured one are silent") {
@@ -50,6 +50,15 @@ TEST_CASE("log: JSON lines are JSON, and levels below the configured one are sil
   CHECK(json["msg"] == "m \"q\"\n");
   CHECK(json["level"] == "error");
   CHECK(json["reason"] == "x");
+}
+
+TEST_CASE("log: what is said again is left out and counted; news of the daily business never is") {
+  ConfigureLog({}, true);
+  const std::string text = Captured([] {
+    for (int i = 0; i < 3; ++i) Log(LogLevel::kWarning, "p", "again");
+    for (int i = 0; i < 2; ++i) Log(LogLevel::kInfo, "p", "business");
+  });
+  CHECK(text == "<4>level=warning part=p msg=again\n<6>level=info part=p msg=business\n<6>level=info part=p msg=business\n");
 }
 
 }  // namespace
