@@ -114,7 +114,7 @@ class Box:
 
     def Connected(self, source="local"):
         with contextlib.suppress(Failed, ValueError):
-            return self.Status()["sources"][source]["state"] == "connected"
+            return self.Status()["sources"][source]["state"] == "live"
         return False
 
     def Pending(self):
