@@ -111,7 +111,8 @@ class Box:
         return self.Show("ActiveState") == "active"
 
     def Status(self):
-        return json.loads(self.Run("sluice status --json"))
+        # By its socket, so that it works whatever is in the configuration.
+        return json.loads(self.Run("sluice status --json --socket /run/sluice/sluice.sock"))
 
     def Connected(self, source="local"):
         with contextlib.suppress(Failed, ValueError):
