@@ -323,8 +323,8 @@ std::string Difference(const Expected& expected, const VirtualBox::Told& told) {
 }
 
 bool IsSame(const Expected& expected, const VirtualBox::Told& told) {
-  return expected.at == told.at && expected.status == told.document["status"] && expected.alert == told.document["labels"]["alertname"] &&
-         Difference(expected, told).empty();
+  return expected.at == told.at && told.document["status"] == Json(expected.status) &&
+         told.document["labels"]["alertname"] == Json(expected.alert) && Difference(expected, told).empty();
 }
 
 // As diff does: the longest common part of both lists in order, the rest is what is missing and what is too much.
