@@ -45,8 +45,9 @@ class Box:
     def Boot(self):
         with open(os.path.join(self.directory, "console.log"), "ab") as console:
             # To ask whether the clock is set is not refused on a real machine, as it is here unless named.
-            self.machine = subprocess.Popen(["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--private-network", "--console=pipe", "-b",
-                                             "--system-call-filter=adjtimex clock_adjtime", "-D", self.root], stdin=subprocess.DEVNULL, stdout=console, stderr=console, start_new_session=True)
+            command = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--private-network", "--console=pipe", "-b",
+                       "--system-call-filter=adjtimex clock_adjtime", "-D", self.root]
+            self.machine = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=console, stderr=console, start_new_session=True)
         self.leader = Until(self.Leader, 30, "the machine has a first process")
         Until(lambda: self.Run("systemctl is-system-running", check=False).strip() in ("running", "degraded"), 90, "the machine is up")
 
