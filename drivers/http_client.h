@@ -22,8 +22,8 @@
 #include <vector>
 
 #include "config/config.h"
-#include "drivers/fd_watch.h"
 #include "gateway/event.h"
+#include "gateway/fd_watch.h"
 #include "gateway/loop.h"
 #include "gateway/result.h"
 

@@ -20,11 +20,11 @@
 
 #include "config/config.h"
 #include "drivers/aws_key_source.h"
-#include "drivers/fd_watch.h"
 #include "drivers/kafka_errors.h"
 #include "drivers/kafka_producer.h"
 #include "drivers/msk_login.h"
 #include "gateway/cloud_event.h"
+#include "gateway/fd_watch.h"
 #include "gateway/loop.h"
 #include "gateway/ports.h"
 

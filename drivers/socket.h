@@ -8,7 +8,7 @@
 #include <cstddef>
 #include <functional>
 
-#include "drivers/fd_watch.h"
+#include "gateway/fd_watch.h"
 #include "gateway/loop.h"
 
 namespace sluice {

@@ -1,17 +1,12 @@
 #include "gateway/control_socket.h"
 
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "gateway/control_address.h"
 #include "gateway/json_text.h"
+#include "gateway/unix_listener.h"
 
 namespace sluice {
 namespace {
@@ -22,24 +17,6 @@ constexpr int kBacklog = 16;
 
 std::string Line(const Json& json) {
   return JsonText(json) + "\n";
-}
-
-Error ErrnoError(const std::string& what) {
-  return {ErrorCode::kUnavailable, what + ": " + std::strerror(errno)};
-}
-
-// A file left by a process that died is ours to remove; anything else is not.
-Result<void> RemoveStale(const std::string& path, const sockaddr_un& address) {
-  struct stat status {};
-  if (::lstat(path.c_str(), &status) != 0) return {};
-  if (!S_ISSOCK(status.st_mode)) return Fail(ErrorCode::kUnavailable, path + " is there and is no socket");
-  const int probe = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (probe < 0) return tl::unexpected<Error>(ErrnoError(path));
-  const bool refused = ::connect(probe, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 && errno == ECONNREFUSED;
-  ::close(probe);
-  if (!refused) return Fail(ErrorCode::kLocked, path + ": another process answers on it");
-  ::unlink(path.c_str());
-  return {};
 }
 
 }  // namespace
@@ -162,20 +139,10 @@ class ControlSocket::Session : public ControlAnswer {
 };
 
 Result<std::unique_ptr<ControlSocket>> ControlSocket::Open(Loop& loop, const std::string& path, const ControlCommands& commands) {
-  const Result<sockaddr_un> address = ControlAddress(path);
-  if (!address) return tl::unexpected<Error>(address.error());
-  if (Result<void> removed = RemoveStale(path, *address); !removed) return tl::unexpected<Error>(removed.error());
-  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (fd < 0) return tl::unexpected<Error>(ErrnoError(path));
-  // Before it has a name: there is no moment at which others could connect. The umask takes from this what the group needs.
-  ::fchmod(fd, 0600);
-  if (::bind(fd, reinterpret_cast<const sockaddr*>(&*address), sizeof *address) != 0 || ::chmod(path.c_str(), 0660) != 0) {
-    Error error = ErrnoError(path);
-    ::close(fd);
-    return tl::unexpected<Error>(std::move(error));
-  }
+  const Result<int> fd = BindUnix(path);
+  if (!fd) return tl::unexpected<Error>(fd.error());
   std::unique_ptr<ControlSocket> socket(new ControlSocket(loop, path, commands));
-  if (Result<void> listening = socket->Listen(fd); !listening) return tl::unexpected<Error>(listening.error());
+  if (Result<void> listening = socket->Listen(*fd); !listening) return tl::unexpected<Error>(listening.error());
   return socket;
 }
 

@@ -1,4 +1,4 @@
-#include "drivers/fd_watch.h"
+#include "gateway/fd_watch.h"
 
 #include <utility>
 
