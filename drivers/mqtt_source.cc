@@ -58,7 +58,8 @@ SourceStatus MqttSource::Status() const {
   SourceStatus status{config_.name,
                       kStates[static_cast<std::size_t>(status_.state)],
                       status_.last_error,
-                      {{"sessions_lost", status_.sessions_lost}, {"pauses", status_.pauses}}};
+                      {{"sessions_lost", status_.sessions_lost}, {"pauses", status_.pauses}},
+                      IsConnected()};
   if (const auto dropped = drop_count_.Dropped()) status.losses["broker_dropped"] = *dropped;
   return status;
 }

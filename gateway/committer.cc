@@ -166,9 +166,9 @@ void Committer::Commit() {
   if (surroundings_.alert_desk != nullptr) surroundings_.alert_desk->Keep(reading_, next.batch.clock);
   in_flight_ = true;
   ++transactions_;
-  surroundings_.store.Commit(std::move(next.batch), [this, outcomes = std::move(next.outcomes), is_checkpoint = next.is_checkpoint](
-                                                        const Result<void>& result, Batch batch) mutable {
-    OnCommitted(result, {std::move(batch), std::move(outcomes), is_checkpoint});
+  surroundings_.store.Commit(std::move(next.batch), [this, outcomes = std::move(next.outcomes), received = std::move(next.received),
+                                                     is_checkpoint = next.is_checkpoint](const Result<void>& result, Batch batch) mutable {
+    OnCommitted(result, {std::move(batch), std::move(outcomes), std::move(received), is_checkpoint});
   });
 }
 
@@ -347,6 +347,7 @@ void Committer::Add(Transaction& transaction, Handed handed) {
   if (outcomes.empty() || outcomes.back().connection != handed.connection) outcomes.push_back({handed.connection, 0, 0});
   ++outcomes.back().events;
   outcomes.back().bytes += handed.bytes;
+  if (handed.event.qos > 0) transaction.received.push_back(handed.event.since_boot);
   Count(transaction.batch, *handed.source, std::move(handed.event));
 }
 
@@ -354,6 +355,7 @@ void Committer::Count(Batch& batch, const std::string& source, Event event) {
   SourceCount& count = CountOf(batch, source);
   ++count.received;
   if (event.qos == 0) ++count.unprotected;
+  if (event.qos == 2) ++count.qos2;
   if (event.duplicate) ++count.redelivered;
   switch (event.refusal) {
     case Refusal::kNone:
@@ -423,6 +425,11 @@ Row& Committer::AddRow(Batch& batch, Routed& routed) {
 }
 
 void Committer::OnCommitted(const Result<void>& result, Transaction transaction) {
+  const std::chrono::nanoseconds answered = surroundings_.wall_clock.Read().boot.since_boot;
+  commit_durations_.Add(answered - reading_.boot.since_boot);
+  if (result) {
+    for (const std::chrono::nanoseconds received : transaction.received) ack_durations_.Add(answered - received);
+  }
   // In flight until all is told: what is told calls back, and must not commit in between.
   const std::function<void()> replay_ended = EndReplay(result, transaction.batch);
   if (result) {
@@ -469,6 +476,7 @@ void Committer::OnFailed(const Error& error, Transaction transaction) {
   if (flushed_) return FinishFlush();
   if (refused && (HasSettling(unsettled_) || NextVictim() != nullptr)) return;
   if (!std::exchange(failing_is_told_, true)) {
+    failing_why_ = error.message;
     Log(LogLevel::kError, "outbox", "cannot write: acknowledgements are held until it can", {{"reason", error.message}});
   }
   retry_timer_->Start(kRetryDelay);

@@ -26,6 +26,7 @@
 #include "gateway/alert_desk.h"
 #include "gateway/destinations.h"
 #include "gateway/forwarder.h"
+#include "gateway/histogram.h"
 #include "gateway/inbox.h"
 #include "gateway/ports.h"
 #include "gateway/progress.h"
@@ -92,6 +93,13 @@ class Committer {
   /// Commits all there is, without waiting for more. `flushed` runs once, also if the store is failing (`false`: not all is durable).
   void Flush(std::function<void(bool)> flushed);
 
+  /// Why nothing can be written at present, as the log has it; empty: it can.
+  std::string Trouble() const { return failing_is_told_ ? failing_why_ : ""; }
+  /// How long transactions took, those that failed too, from the request to the answer.
+  const Histogram& commit_durations() const { return commit_durations_; }
+  /// How long events of QoS 1 and 2 waited from their receipt until they could be acknowledged.
+  const Histogram& ack_durations() const { return ack_durations_; }
+
  private:
   /// Consecutive events of one connection, for MarkDone.
   struct Outcome {
@@ -102,7 +110,8 @@ class Committer {
   struct Transaction {
     Batch batch;
     std::vector<Outcome> outcomes;
-    bool is_checkpoint = false;  ///< Of the rules, and nothing else; it can wait.
+    std::vector<std::chrono::nanoseconds> received;  ///< When each event came that is to be acknowledged, since the boot.
+    bool is_checkpoint = false;                      ///< Of the rules, and nothing else; it can wait.
 
     bool IsEmpty() const { return outcomes.empty() && batch.sources.empty() && batch.rule_records.empty(); }
   };
@@ -177,7 +186,8 @@ class Committer {
   bool room_was_made_ = false;          // Rows were refused for want of room, and something has been given up or settled since.
   int refusals_ = 0;                    // How many times the present rows were refused for want of room.
   std::optional<ErrorCode> failing_;    // Why the last transaction failed.
-  bool failing_is_told_ = false;        // In the log.
+  bool failing_is_told_ = false;        // In the log,
+  std::string failing_why_;             // with this reason.
   std::function<void(bool)> flushed_;
 
   std::vector<Own> own_;  // Events of the gateway itself that wait.
@@ -185,6 +195,8 @@ class Committer {
   ClockReading reading_;        // At the cut of the present batch,
   RunningTime running_{0};      // likewise.
   std::vector<Routed> routed_;  // Reused from event to event.
+  Histogram commit_durations_;
+  Histogram ack_durations_;
 };
 
 }  // namespace sluice

@@ -123,6 +123,7 @@ void Forwarder::SendRow(Row row) {
   const std::size_t bytes = Footprint(row);
   surroundings_.share.Spend(place_, bytes);
   sent_today_ += bytes;
+  sent_ += bytes;
   sink_->Send(row);
 }
 
@@ -318,7 +319,7 @@ void Forwarder::Resume() {
 ForwarderStatus Forwarder::Status() const {
   static constexpr const char* kStates[] = {"idle", "live", "resetting", "waiting", "closed"};
   const char* state = sink_ == nullptr ? "not configured" : holds_ > 0 ? "held" : kStates[static_cast<std::size_t>(state_)];
-  return {lane_, state, settlement_.InFlightEvents(), last_error_, last_error_time_, sent_today_};
+  return {lane_, state, settlement_.InFlightEvents(), last_error_, last_error_time_, sent_today_, sent_, IsAway()};
 }
 
 PartWork Forwarder::Work() const {

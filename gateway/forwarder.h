@@ -41,7 +41,9 @@ struct ForwarderStatus {
   std::size_t in_flight = 0;
   std::string last_error;  ///< Of the sink; empty: there was none.
   WallTime last_error_time;
-  Bytes sent_today = 0;  ///< By Footprint, since midnight UTC, or since the start.
+  Bytes sent_today = 0;     ///< By Footprint, since midnight UTC, or since the start.
+  Bytes sent = 0;           ///< Likewise, since the start.
+  bool in_trouble = false;  ///< The sink is away, or does not take what it is given.
 };
 
 class Forwarder : private SinkListener {
@@ -169,6 +171,7 @@ class Forwarder : private SinkListener {
   bool failing_ = false;     // The log has said so, and not yet that it is over.
   bool in_trouble_ = false;  // The sink has said so, and nothing was delivered since.
   Bytes sent_today_ = 0;
+  Bytes sent_ = 0;
   std::chrono::sys_days today_{};
   std::uint32_t attempts_ = 0;  // Refusals of the row that is sent alone.
 

@@ -104,6 +104,7 @@ struct SourceStatus {
   std::string last_error;  ///< Empty: there was none.
   /// Since the start of the process: what the other side may have lost before it came here, by name.
   std::map<std::string, std::uint64_t> losses;
+  bool connected = false;  ///< As Source::IsConnected.
 };
 
 /// The way from one outside system into the inbox (gateway/inbox.h).
@@ -215,7 +216,8 @@ struct SourceCount {
   std::uint64_t too_large = 0;    ///< refused{too_large}
   std::uint64_t retained = 0;     ///< refused{retained}
   std::uint64_t reserved = 0;     ///< refused{reserved_topic}
-  std::uint64_t unprotected = 0;  ///< Of those received, how many came with QoS 0.
+  std::uint64_t unprotected = 0;  ///< Of those received, how many came with QoS 0,
+  std::uint64_t qos2 = 0;         ///< and how many with QoS 2.
   std::uint64_t redelivered = 0;  ///< Of those received, how many the broker marked as sent before.
 };
 

@@ -117,6 +117,7 @@ Result<void> DeadLetters::Keep(Sqlite& database, Ledger& ledger, const DeadLette
   Count(ledger, letter.lane, "pending", -1);
   Count(ledger, letter.lane, "pending_bytes", -*bytes);
   Count(ledger, letter.lane, "dead_lettered", 1);
+  if (letter.attempts == 0) Count(ledger, letter.lane, "dead_letters_damaged", 1);  // Nothing else is set aside untried.
   ledger.Add(kBytesCounter, *bytes);
   return {};
 }
@@ -130,6 +131,7 @@ Result<void> DeadLetters::KeepMisfit(Ledger& ledger, const Misfit& misfit) {
   if (!bytes) return tl::unexpected<Error>(bytes.error());
   Count(ledger, misfit.lane, "in", 1);
   Count(ledger, misfit.lane, "dead_lettered", 1);
+  Count(ledger, misfit.lane, "dead_letters_misfit", 1);
   ledger.Add(kBytesCounter, *bytes);
   return {};
 }

@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "gateway/failpoint.h"
+#include "gateway/start_reason.h"
 
 namespace sluice {
 namespace {
@@ -121,6 +122,7 @@ Result<void> Outbox::OpenOrSetAside() {
 Result<void> Outbox::SetAside() {
   CloseFile();
   rows_are_there_ = false;
+  start_.reset();
   const std::string& path = options_.config.path;
   for (int n = 1;; ++n) {
     set_aside_ = path + ".set-aside-" + std::to_string(n);
@@ -478,6 +480,7 @@ Result<void> Outbox::Apply(Batch& batch, bool with_rows) {
     if (Result<void> done = rule_records_->Keep(record); !done) return done;
   }
   if (Result<void> done = BoundLetters(batch, with_rows); !done) return done;
+  CountStart(batch.clock.reading);
   KeepClock(batch.clock);
   ledger_->Set("last_seq", std::max(ledger_->Get("last_seq"), static_cast<std::int64_t>(batch.last_seq)));
   ledger_->Add("commits", 1);
@@ -506,11 +509,23 @@ void Outbox::Count(const Batch& batch) {
                                                          {"refused/retained", count.retained},
                                                          {"refused/reserved_topic", count.reserved},
                                                          {"unprotected", count.unprotected},
+                                                         {"qos2", count.qos2},
                                                          {"redelivered", count.redelivered}};
     for (const auto& [what, amount] : all) {
       if (amount > 0) ledger_->Add(name + what, static_cast<std::int64_t>(amount));
     }
   }
+}
+
+// With the first transaction that knows the time: that saves one of its own. Set, not added: its outcome may be unknown.
+void Outbox::CountStart(const ClockReading& now) {
+  if (now.boot == BootTime{}) return;
+  if (!start_) {
+    std::string name = "starts/" + std::string(StartReason(clock(), was_closed_, now));
+    const std::int64_t count = ledger_->Get(name) + 1;
+    start_ = {std::move(name), count};
+  }
+  ledger_->Set(start_->first, start_->second);
 }
 
 Result<std::vector<Gap>> Outbox::ReadGaps() {

@@ -114,6 +114,7 @@ class Outbox {
   Result<void> CommitWithoutRows(Batch& batch);
   Result<void> Apply(Batch& batch, bool with_rows);
   void KeepClock(const ClockKept& clock);
+  void CountStart(const ClockReading& now);
   Result<void> BoundLetters(const Batch& batch, bool with_rows);
   void Count(const Batch& batch);
   Result<void> TryCommit(Batch& batch, bool with_rows);
@@ -138,6 +139,7 @@ class Outbox {
   std::vector<LaneState> lanes_;
   std::string set_aside_;
   bool was_closed_ = false;
+  std::optional<std::pair<std::string, std::int64_t>> start_;  // The counter of starts like this one, and what it comes to.
 
   /// A commit whose outcome is not known: its number, and whether it had rows or counts.
   struct InDoubt {
