@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "config/build_classes.h"
+#include "config/build_http.h"
 #include "config/build_rules.h"
 #include "config/build_sink.h"
 #include "config/build_source.h"
@@ -154,6 +155,7 @@ Config BuildConfig(const JsonNode& node, Findings& findings) {
   ReadGateway(root, config.gateway);
   ReadOutbox(root, config.outbox);
   ReadControl(root, config.outbox, config.control);
+  ReadHttp(root, config.http);
   ReadLog(root, config.log);
   root.Require("sources", "where events come from");
   root.Require("sinks", "where events go to");

@@ -229,6 +229,14 @@ Json ShowRule(const RuleConfig& rule) {
   return json;
 }
 
+Json ShowHttp(const HttpConfig& http) {
+  Json json;
+  json["listen"] = http.listen;
+  if (!http.token.empty()) json["token"] = kMask;
+  if (!http.hosts.empty()) json["hosts"] = http.hosts;
+  return json;
+}
+
 // Shares are shown as they were given or came out, rounded: what is printed reads back as much the same.
 Json ShowClasses(const std::vector<ClassConfig>& classes) {
   double all = 0;
@@ -262,6 +270,7 @@ std::string ShowConfig(const Config& config) {
                      {{"max_bytes", FormatBytes(config.outbox.dead_letters.max_bytes)},
                       {"max_age", FormatDuration(config.outbox.dead_letters.max_age)}}}};
   json["control"]["socket"] = config.control.socket;
+  if (config.http) json["http"] = ShowHttp(*config.http);
   json["classes"] = ShowClasses(config.classes);
   for (const SinkConfig& sink : config.sinks) json["sinks"][sink.name] = ShowSink(sink);
   for (const RouteConfig& route : config.routes) json["routes"].push_back(ShowRoute(config, route));

@@ -447,6 +447,7 @@ std::vector<Spot> Spots() {
           {"/properties/outbox", "/outbox", Json::object()},
           {"/properties/outbox/properties/dead_letters", "/outbox/dead_letters", Json::object()},
           {"/properties/control", "/control", Json::object()},
+          {"/properties/http", "/http", Json::object()},
           {"/properties/log", "/log", Json::object()}};
 }
 
@@ -596,6 +597,53 @@ TEST_CASE("config: dead letters take an eighth of the outbox at most, and 64MiB 
   REQUIRE(loaded.mistakes.size() == 1);
   CHECK(loaded.mistakes[0].pointer == "/outbox/dead_letters/max_bytes");
   CHECK(loaded.mistakes[0].message.find("2MiB") != std::string::npos);
+}
+
+TEST_CASE("config: HTTP is off unless it is asked for; then it is for this machine") {
+  CHECK(!Load(kMinimal).config.http);
+  const LoadedConfig loaded = Load(With("/http", Json::object()));
+  CHECK_MESSAGE(loaded.mistakes.empty(), AllOf(loaded.mistakes));
+  CHECK_MESSAGE(loaded.warnings.empty(), AllOf(loaded.warnings));
+  REQUIRE(loaded.config.http);
+  CHECK(loaded.config.http->listen == "127.0.0.1:9807");
+  CHECK(loaded.config.http->token.empty());
+}
+
+TEST_CASE("config: HTTP is served on an IP address or a Unix socket, and on nothing else") {
+  for (const char* listen : {"127.0.0.1:9807", "localhost", "[::1]:80", "unix:/run/sluice/http.sock"}) {
+    CHECK_MESSAGE(Load(With("/http/listen", listen)).mistakes.empty(), listen);
+  }
+  for (const std::string& listen : {std::string(), std::string(":9807"), std::string("127.0.0.1:99999"), std::string("gw.example:9807"),
+                                    std::string("::1"), std::string("unix:"), std::string("unix:x"), "unix:/" + std::string(107, 'x')}) {
+    const LoadedConfig loaded = Load(With("/http/listen", listen));
+    REQUIRE_MESSAGE(loaded.mistakes.size() == 1, listen);
+    CHECK(loaded.mistakes[0].pointer == "/http/listen");
+  }
+  CHECK(Load(With("/http/listen", "unix:/" + std::string(106, 'x'))).mistakes.empty());
+}
+
+TEST_CASE("config: HTTP that other machines reach without a token is worth a warning") {
+  const std::string token = "${env:TOKEN}";
+  CHECK(Find(Load(With("/http/listen", "0.0.0.0:9807")).warnings, "other machines") != nullptr);
+  CHECK(Find(Load(With("/http", {{"listen", "[::]:9807"}, {"token", token}})).warnings, "other machines") == nullptr);
+  CHECK(Find(Load(With("/http/listen", "127.8.0.1:9807")).warnings, "other machines") == nullptr);
+}
+
+TEST_CASE("config: a token of HTTP has 16 characters that fit into a header, is a secret, and is never shown") {
+  for (const char* token : {"", "short", "fifteen-letters", "sixteen letters!"}) {
+    CHECK_MESSAGE(Load(With("/http/token", token)).mistakes.size() == 1, token);
+  }
+  const LoadedConfig loaded = Load(With("/http/token", "sixteen-letters!"));
+  CHECK(loaded.mistakes.empty());
+  CHECK(Find(loaded.warnings, "secret") != nullptr);
+  CHECK(loaded.config.http->token == "sixteen-letters!");
+  const Json shown = Json::parse(ShowConfig(loaded.config));
+  CHECK(shown["http"] == Json{{"listen", "127.0.0.1:9807"}, {"token", "***"}});
+}
+
+TEST_CASE("config: the hosts of HTTP are names without a port") {
+  CHECK(Load(With("/http/hosts", Json{"gw", "gw.plant.example"})).mistakes.empty());
+  for (const char* host : {"", "gw:9807", "http://gw", "a b"}) CHECK_MESSAGE(Load(With("/http/hosts", host)).mistakes.size() == 1, host);
 }
 
 TEST_CASE("config: the control socket is where services have theirs, or beside an outbox that is elsewhere; a path that no socket can have is a mistake") {
