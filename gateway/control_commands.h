@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 
 #include "gateway/result.h"
@@ -42,14 +43,30 @@ class ControlTask {
 /// Makes the task of one command; kInvalid: the request makes no sense, and why.
 using ControlHandler = std::function<Result<std::unique_ptr<ControlTask>>(const nlohmann::json& request, ControlAnswer& answer)>;
 
+/// What a command does, and so who may ask for it where not everybody may do everything (gateway/http_guard.h).
+enum class CommandKind {
+  kDocument,  ///< Tells in one line how the gateway is doing.
+  kReport,    ///< Likewise, in any number of lines.
+  kEvents,    ///< Shows events of the plant.
+  kChange,    ///< Changes something.
+};
+
 class ControlCommands {
  public:
-  void Add(const std::string& command, ControlHandler handler) { handlers_[command] = std::move(handler); }
+  void Add(const std::string& command, ControlHandler handler, CommandKind kind = CommandKind::kChange) {
+    commands_[command] = {std::move(handler), kind};
+  }
+  /// Nothing: there is no such command.
+  std::optional<CommandKind> KindOf(const std::string& command) const;
   /// The task of `request`, an object whose member "command" is the name. kInvalid: it makes no sense, and why.
   Result<std::unique_ptr<ControlTask>> Make(const nlohmann::json& request, ControlAnswer& answer) const;
 
  private:
-  std::map<std::string, ControlHandler> handlers_;
+  struct Command {
+    ControlHandler handler;
+    CommandKind kind;
+  };
+  std::map<std::string, Command> commands_;
 };
 
 }  // namespace sluice

@@ -27,8 +27,11 @@
 #include "gateway/assembly.h"
 #include "gateway/control_socket.h"
 #include "gateway/dead_letter_tasks.h"
+#include "gateway/http_door.h"
+#include "gateway/ledger_desk.h"
 #include "gateway/log.h"
 #include "gateway/loop.h"
+#include "gateway/monitoring_pages.h"
 #include "gateway/progress.h"
 #include "gateway/reload_task.h"
 #include "gateway/rules_task.h"
@@ -120,6 +123,7 @@ class Daemon {
     Install(std::move(*assembly));
     AddCommands();
     OpenControl();
+    OpenHttp();
     return {};
   }
 
@@ -141,6 +145,8 @@ class Daemon {
     watchdog_timer_.reset();
     reopen_timer_.reset();
     control_socket_.reset();
+    http_.reset();
+    ledger_desk_.reset();
     assembly_.reset();
     mqtt_control_.reset();
     gate_.reset();
@@ -195,8 +201,8 @@ class Daemon {
 
   void AddCommands() {
     HandleDeadLetters(commands_, *letter_desk_);
-    commands_.Add("rules", RulesHandler([this] { return assembly_->gateway().RuleStatuses(); }));
-    commands_.Add("status", StatusHandler(*store_, [this] { return Status(); }));
+    commands_.Add("rules", RulesHandler([this] { return assembly_->gateway().RuleStatuses(); }), CommandKind::kReport);
+    commands_.Add("status", StatusHandler(*store_, [this] { return Status(); }), CommandKind::kDocument);
     commands_.Add("reload", ReloadHandler([this](bool dry_run, auto done) { Reload(dry_run, std::move(done)); }));
   }
 
@@ -209,6 +215,20 @@ class Daemon {
       return;
     }
     control_socket_ = std::move(*socket);
+  }
+
+  // Likewise.
+  void OpenHttp() {
+    ledger_desk_.emplace(*store_, loop_);
+    const auto why_not = [this] { return stopping_ ? "the daemon is stopping" : replacement_ ? "a reload is under way; try again" : ""; };
+    pages_.emplace(HttpPages::Parts{
+        commands_,
+        MetricsPage(
+            *ledger_desk_, [this]() -> const Committer& { return assembly_->gateway().committer(); }, [this] { return Status(); }),
+        ReadinessPage(*ledger_desk_, [this] { return Status(); }), why_not});
+    http_.emplace(loop_, *pages_);
+    if (Result<void> opened = http_->Open(config().http); !opened)
+      Log(LogLevel::kError, "http", "not served; it is tried again at a reload", {{"reason", opened.error().message}});
   }
 
   StatusFacts Status() const {
@@ -230,6 +250,8 @@ class Daemon {
     facts.forwarders = assembly_->gateway().Forwarders();
     facts.rules = assembly_->gateway().RuleStatuses();
     facts.certificates = CertificatesOf(config());
+    facts.outbox_trouble = assembly_->gateway().committer().Trouble();
+    facts.stopping = stopping_;
     return facts;
   }
 
@@ -323,9 +345,12 @@ class Daemon {
   void Replace(Choice next, std::function<void(const std::string&)> done) {
     Result<std::unique_ptr<Assembly>> prepared = Prepare(next.reading.loaded.config);
     if (!prepared) return done(prepared.error().message + "; the old configuration goes on");
+    if (Result<void> ready = http_->Prepare(next.reading.loaded.config.http); !ready)
+      return done("http: " + ready.error().message + "; the old configuration goes on");
     sd_notify(0, "RELOADING=1");
     if (control_socket_) control_socket_->Pause();
     if (control_socket_) control_socket_->EndTasks(true);
+    http_->EndTasks(true);
     replacement_.emplace(Replacement{std::move(next), std::move(*prepared), std::move(done)});
     assembly_->gateway().Stop(Gateway::Occasion::kReload, command_.stop_limit, [this](bool) { loop_.Post([this] { ReopenStore(); }); });
   }
@@ -345,6 +370,7 @@ class Daemon {
   void FinishReplacement() {
     reopen_told_ = false;
     if (control_socket_) control_socket_->EndTasks(false);
+    http_->EndTasks(false);
     Replacement replacement = std::move(*replacement_);
     replacement_.reset();
     assembly_.reset();
@@ -356,6 +382,7 @@ class Daemon {
     }
     ConfigureLog(config().log, IsJournal());
     Install(std::move(replacement.assembly));
+    http_->Commit();
     assembly_->gateway().Start(Gateway::Occasion::kReload);
     if (control_socket_) control_socket_->Resume();
     sd_notify(0, "READY=1");
@@ -416,6 +443,8 @@ class Daemon {
     if (stopping_) return;
     stopping_ = true;
     if (control_socket_) control_socket_->Close();
+    ledger_desk_->Close();
+    http_->GiveUp();
     sd_notify(0, "STOPPING=1");
     Log(LogLevel::kInfo, "main", "stopping");
     give_up_ = loop_.NewTimer([] {
@@ -480,6 +509,9 @@ class Daemon {
   std::optional<LetterDesk> letter_desk_;
   ControlCommands commands_;
   std::unique_ptr<ControlSocket> control_socket_;
+  std::optional<LedgerDesk> ledger_desk_;
+  std::optional<HttpPages> pages_;
+  std::optional<HttpDoor> http_;
 };
 
 std::optional<LastGood> LastGoodOf(const Command& command) {

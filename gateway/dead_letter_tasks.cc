@@ -190,10 +190,10 @@ ControlHandler HandlerOf(const LetterDesk& desk, bool with_payload) {
 }  // namespace
 
 void HandleDeadLetters(ControlCommands& commands, const LetterDesk& desk) {
-  commands.Add("dead-letters.list", HandlerOf<ListTask>(desk, false));
-  commands.Add("dead-letters.export", HandlerOf<ExportTask>(desk, true));
-  commands.Add("dead-letters.purge", HandlerOf<PurgeTask>(desk, false));
-  commands.Add("dead-letters.replay", HandlerOf<ReplayTask>(desk, false));
+  commands.Add("dead-letters.list", HandlerOf<ListTask>(desk, false), CommandKind::kEvents);
+  commands.Add("dead-letters.export", HandlerOf<ExportTask>(desk, true), CommandKind::kEvents);
+  commands.Add("dead-letters.purge", HandlerOf<PurgeTask>(desk, false), CommandKind::kChange);
+  commands.Add("dead-letters.replay", HandlerOf<ReplayTask>(desk, false), CommandKind::kChange);
 }
 
 }  // namespace sluice

@@ -47,6 +47,8 @@ struct StatusFacts {
   std::vector<CertificateStatus> certificates;
   std::vector<RuleStatus> rules;
   StoreCounters counters;
+  std::string outbox_trouble;  ///< Why nothing can be written at present; empty: it can.
+  bool stopping = false;
 };
 
 nlohmann::ordered_json StatusDocument(const StatusFacts& facts);
