@@ -124,17 +124,22 @@ void HttpExchange::SetReply(HttpReply reply) {
   Wake();
 }
 
-// A document is gathered, so that its status can tell whether it was whole; a stream waits for its client.
+// A document is gathered. So is the first piece of a stream, until it is known whether more comes at once: a short answer has its length,
+// and a status that tells whether it failed.
 void HttpExchange::Send(std::string lines) {
   told_ = false;
-  if (is_stream_ && IsWanted()) {
-    has_lines_ = true;
-    text_ = std::move(lines);
-    taken_ = 0;
-    return Wake();
-  }
-  if (IsWanted()) text_ += lines;
+  if (!IsWanted()) return task_->Next();
+  text_.erase(0, std::exchange(taken_, 0));
+  text_ += lines;
+  if (is_stream_ && std::exchange(has_piece_, true)) return Begin();
+  told_ = true;
   task_->Next();
+  if (is_stream_ && awaited_ && !has_lines_) Begin();
+}
+
+void HttpExchange::Begin() {
+  has_lines_ = true;
+  Wake();
 }
 
 void HttpExchange::Finish(const std::optional<std::string>& error) {
@@ -146,7 +151,8 @@ void HttpExchange::Finish(const std::optional<std::string>& error) {
     if (failed_) text_ += ErrorLine(reason);
     return Wake();
   }
-  if (failed_) return SetReply(ErrorReply(503, reason));
+  if (failed_ && text_.empty()) return SetReply(ErrorReply(503, reason));
+  if (failed_) return SetReply({.status = 503, .type = kLinesType, .body = text_ + ErrorLine(reason)});
   SetReply({.type = is_stream_ ? kLinesType : kJsonType, .body = std::move(text_)});
 }
 

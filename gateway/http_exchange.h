@@ -2,7 +2,8 @@
 //
 // Invariants
 //  1. A request costs at most kMaxBody bytes besides what libmicrohttpd allows its header.
-//  2. No more of an answer in lines is made before the client has taken what there was. An answer that breaks off ends with a line
+//  2. Of an answer in lines no more than one piece is made before the client has taken what there was. An answer that breaks off ends with
+//  a line
 //     {"error": ...} and without HTTP's mark of a complete one.
 //  3. A task or page that was begun may call back until it has ended, also when the client is gone: IsDone says when it has.
 //
@@ -69,6 +70,7 @@ class HttpExchange : private ControlAnswer {
   void ReadHeader();
   MHD_Result Take(const char* data, std::size_t size);
   void Dispatch();
+  void Begin();
   void Finish(const std::optional<std::string>& error);
   void SetReply(HttpReply reply);
   MHD_Result Queue();
@@ -89,7 +91,8 @@ class HttpExchange : private ControlAnswer {
   std::size_t body_bytes_ = 0;  // As announced, or as came if that is more.
   bool awaited_ = false;        // A task or page will say more.
   bool is_stream_ = false;
-  bool has_lines_ = false;  // Of a stream: the status is decided.
+  bool has_piece_ = false;  // Of a stream: something was sent;
+  bool has_lines_ = false;  // and the status is decided.
   bool failed_ = false;
   bool told_ = false;  // The task knows that what it sent is taken, and has not sent more yet.
   bool suspended_ = false;
