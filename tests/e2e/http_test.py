@@ -280,16 +280,17 @@ class Reload(unittest.TestCase):
 class Nuisance(threading.Thread):
     """Strangers on the port: some who never end their header, some who send garbage, some who do not read what they asked for."""
 
-    def __init__(self, port, seed):
+    def __init__(self, port, seed, pause=0.005):
+        """`pause`: between two of them, in seconds."""
         super().__init__(daemon=True)
-        self.port, self.random, self.stopping = port, seed, False
+        self.port, self.random, self.pause, self.stopping = port, seed, pause, False
         self.held, self.connections = [], 0
 
     def run(self):
         while not self.stopping:
             with contextlib.suppress(OSError):
                 self.Bother()
-            time.sleep(0.005)  # About 200 strangers a second.
+            time.sleep(self.pause)
 
     def Bother(self):
         stranger = socket.create_connection(("127.0.0.1", self.port), 5)
