@@ -235,7 +235,7 @@ std::function<void()> Committer::EndReplay(const Result<void>& result, Batch& ba
   if (!tried || (!result && result.error().code != ErrorCode::kFull)) return nullptr;
   WaitingReplay ended = std::move(replays_.front());
   replays_.pop_front();
-  if (result) FindLane(ended.replay.lane)->forwarder->OnReplayed(ended.replay.seqs);
+  if (result) FindLane(ended.replay.lane)->forwarder->OnReplayed(ended.replay);
   return [result, done = std::move(ended.done)] { done(result); };
 }
 

@@ -30,6 +30,7 @@
 #include "gateway/inbox.h"
 #include "gateway/ports.h"
 #include "gateway/progress.h"
+#include "gateway/reentry.h"
 #include "gateway/router.h"
 #include "gateway/running_time.h"
 
@@ -45,7 +46,7 @@ struct LaneSlot {
   std::optional<std::size_t> sink = std::nullopt;  ///< Place of its sink; none: it is not configured any more.
 };
 
-class Committer {
+class Committer : public Reentry {
  public:
   struct Hooks {
     std::function<void()> on_cut;      ///< Right before events are taken from the inbox.
@@ -83,13 +84,11 @@ class Committer {
   bool IsTellingGaps() const { return gaps_under_way_ > 0; }
   /// Some forwarder has rows to settle.
   void OnSettled();
-  /// The lane sends and settles nothing until Release: for replays. False: nobody forwards it, or it is closing.
-  bool Hold(LaneId lane);
-  void Release(LaneId lane);
-  /// Brings dead letters back into their lane. `done` runs once; kFull: none came back. REQUIRES: held, by the caller, until then.
-  void Replay(LaneReplay replay, std::function<void(Result<void>)> done);
   /// Events wait that could be committed; how many transactions there were.
   PartWork Work() const;
+  bool Hold(LaneId lane) override;
+  void Release(LaneId lane) override;
+  void Replay(LaneReplay replay, std::function<void(Result<void>)> done) override;
   /// Commits all there is, without waiting for more. `flushed` runs once, also if the store is failing (`false`: not all is durable).
   void Flush(std::function<void(bool)> flushed);
 

@@ -318,7 +318,7 @@ void Forwarder::Resume() {
 
 ForwarderStatus Forwarder::Status() const {
   static constexpr const char* kStates[] = {"idle", "live", "resetting", "waiting", "closed"};
-  const char* state = sink_ == nullptr ? "not configured" : holds_ > 0 ? "held" : kStates[static_cast<std::size_t>(state_)];
+  const char* state = sink_ == nullptr ? "orphaned" : holds_ > 0 ? "held" : kStates[static_cast<std::size_t>(state_)];
   return {lane_, state, settlement_.InFlightEvents(), last_error_, last_error_time_, sent_today_, sent_, IsAway()};
 }
 
@@ -344,8 +344,11 @@ void Forwarder::Release() {
   Pump();
 }
 
-void Forwarder::OnReplayed(const std::vector<Seq>& seqs) {
-  for (const Seq seq : seqs) settlement_.Reopen(seq);
+void Forwarder::OnReplayed(const LaneReplay& replay) {
+  for (const Seq seq : replay.seqs) settlement_.Reopen(seq);
+  pending_bytes_ += replay.bytes;
+  // Moved rows may be younger than all that the lane has had.
+  if (!replay.seqs.empty()) buffer_.Extend(replay.seqs.back());
   cursor_ = told_through_ = settlement_.SettledThrough();
   buffer_.Rewind(cursor_);
 }

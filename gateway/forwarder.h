@@ -86,8 +86,8 @@ class Forwarder : private SinkListener {
   /// is closing or has no sink, and is not held.
   bool Hold();
   void Release();
-  /// Dead letters are rows of this lane again, under their seqs. REQUIRES: held, and what TakeSettled gave is durable.
-  void OnReplayed(const std::vector<Seq>& seqs);
+  /// These are rows of this lane now, under their seqs. REQUIRES: held, and what TakeSettled gave is durable.
+  void OnReplayed(const LaneReplay& replay);
 
   /// Rows finished since the last TakeSettled.
   std::uint64_t SettleBacklog() const { return finished_; }

@@ -14,7 +14,7 @@ namespace {
 constexpr std::chrono::milliseconds kLook{10'000};
 constexpr std::chrono::hours kLongest{1};
 
-std::string RecordOf(const LaneState& lane, const std::vector<Gap>& gaps) {
+std::string RecordOf(const std::vector<Gap>& gaps) {
   nlohmann::ordered_json list = nlohmann::ordered_json::array();
   for (const Gap& gap : gaps) {
     list.push_back({{"first", gap.first},
@@ -24,18 +24,16 @@ std::string RecordOf(const LaneState& lane, const std::vector<Gap>& gaps) {
                     {"since", CloudEvent::FormatTime(gap.since)},
                     {"until", CloudEvent::FormatTime(gap.until)}});
   }
-  return nlohmann::ordered_json{{"sink", lane.sink}, {"class", lane.lane_class}, {"gaps", std::move(list)}}.dump();
+  return nlohmann::ordered_json{{"sink", gaps[0].sink}, {"class", gaps[0].lane_class}, {"gaps", std::move(list)}}.dump();
 }
 
 }  // namespace
 
-GapReporter::GapReporter(const Surroundings& surroundings, const std::vector<LaneState>& lanes, std::function<bool()> may_leave)
+GapReporter::GapReporter(const Surroundings& surroundings, std::function<bool()> may_leave)
     : surroundings_(surroundings),
       may_leave_(std::move(may_leave)),
       timer_(surroundings.clock.NewTimer([this] { OnTimer(); })),
-      told_(surroundings.clock.Now()) {
-  for (const LaneState& lane : lanes) lanes_[lane.id] = lane;
-}
+      told_(surroundings.clock.Now()) {}
 
 void GapReporter::Start() {
   timer_->Start(kLook);
@@ -65,7 +63,7 @@ void GapReporter::Tell(const std::vector<Gap>& gaps) {
   for (auto first = gaps.begin(); first != gaps.end();) {
     const auto end = std::find_if(first, gaps.end(), [&](const Gap& gap) { return gap.lane != first->lane; });
     const std::vector<Gap> of_lane(first, end);
-    Event event = MakeOwnEvent(kGapsTopic, RecordOf(lanes_[first->lane], of_lane), surroundings_.wall_clock.Read());
+    Event event = MakeOwnEvent(kGapsTopic, RecordOf(of_lane), surroundings_.wall_clock.Read());
     surroundings_.committer.Publish(std::move(event), of_lane);
     first = end;
   }

@@ -13,7 +13,6 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <memory>
 #include <vector>
 
@@ -30,8 +29,8 @@ class GapReporter {
     const WallClock& wall_clock;
     Committer& committer;
   };
-  /// `lanes`: all of the outbox, for their names. `may_leave`: records published now would reach their sinks.
-  GapReporter(const Surroundings& surroundings, const std::vector<LaneState>& lanes, std::function<bool()> may_leave);
+  /// `may_leave`: records published now would reach their sinks.
+  GapReporter(const Surroundings& surroundings, std::function<bool()> may_leave);
 
   void Start();
   /// What is being read is not told any more: another run will.
@@ -43,7 +42,6 @@ class GapReporter {
   void Tell(const std::vector<Gap>& gaps);
 
   const Surroundings surroundings_;
-  std::map<LaneId, LaneState> lanes_;
   const std::function<bool()> may_leave_;
   const std::unique_ptr<Timer> timer_;
   MonotonicTime told_;  // When gaps were read last.

@@ -74,7 +74,7 @@ Gateway::Gateway(const Config& config, Router router, Parts parts)
       expiry_timer_(clock_.NewTimer([this] { ExpireLetters(); })),
       gap_lanes_(LanesOf(kGapsTopic)),
       status_lanes_(LanesOf(kStatusTopic)),
-      gap_reporter_({store_, clock_, wall_clock_, committer_}, parts.lanes, [this] { return AreUp(gap_lanes_); }),
+      gap_reporter_({store_, clock_, wall_clock_, committer_}, [this] { return AreUp(gap_lanes_); }),
       status_reporter_({store_, clock_, wall_clock_, committer_}, {!status_lanes_.empty(), config.gateway.report_every},
                        std::move(parts.status), [this] { return AreUp(status_lanes_); }) {
   parts.inbox.SetUrgent([this](const Event& event) { return router_.IsUrgent(event.topic); });

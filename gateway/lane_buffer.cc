@@ -38,6 +38,10 @@ void LaneBuffer::OnRead(LaneRead read, Seq read_after) {
   if (read.end && read.rows.empty() && read.damaged.empty()) through_ = std::max(through_, end_);
 }
 
+void LaneBuffer::Extend(Seq end) {
+  end_ = std::max(end_, end);
+}
+
 void LaneBuffer::Rewind(Seq cursor) {
   rows_.clear();
   bytes_ = 0;

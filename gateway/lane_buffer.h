@@ -31,6 +31,8 @@ class LaneBuffer {
   void OnCommitted(std::vector<Row> rows);
   /// Rows read after ReadAfter(); ignored if the buffer was rewound since the read began.
   void OnRead(LaneRead read, Seq read_after);
+  /// The lane goes on to `end` at least, on disk.
+  void Extend(Seq end);
   /// Starts again behind `cursor`, from disk.
   void Rewind(Seq cursor);
 

@@ -8,6 +8,10 @@ std::string_view NameOf(DropReason reason) {
       return "quota";
     case DropReason::kExpired:
       return "ttl";
+    case DropReason::kPurged:
+      return "purged";
+    case DropReason::kMoved:
+      return "moved";
   }
   return "?";
 }

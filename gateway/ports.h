@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -158,17 +159,29 @@ struct Misfit {
   std::string reason;
 };
 
-/// Dead letters that go back to their lane, under their seqs. Those that are there already are passed over: it can be done again.
-/// REQUIRES: none was a Misfit. A lane does not know those.
+/// Where rows of a replay come from, if they are no dead letters.
+struct LaneOrigin {
+  LaneId lane = 0;   ///< REQUIRES: another one, which nobody forwards.
+  Seq previous = 0;  ///< The last row that came from there before, in this move; 0: none. What the first row names as the one before it.
+  std::optional<std::string> destination = std::nullopt;  ///< Instead of each row's own.
+};
+
+/// Dead letters that go back to their lane, or rows of another lane that move to this one; under their seqs. Those that are there already
+/// are passed over: it can be done again. A row that is damaged stays where it is. REQUIRES: no dead letter was a Misfit. A lane does not
+/// know those.
 struct LaneReplay {
   LaneId lane = 0;
-  std::vector<Seq> seqs;
+  std::vector<Seq> seqs;  ///< Ascending, if they come from another lane.
+  Bytes bytes = 0;        ///< Of them all, by Footprint; about right.
+  std::optional<LaneOrigin> from = std::nullopt;
 };
 
 /// Why rows left a lane without being sent. Each is counted in the ledger, and told in gap records, under its name.
 enum class DropReason : std::uint8_t {
   kQuota,    ///< "quota": the outbox was at its bound.
   kExpired,  ///< "ttl": they waited longer than they were to.
+  kPurged,   ///< "purged": an operator said so.
+  kMoved,    ///< "moved": an operator had them moved to another lane.
 };
 std::string_view NameOf(DropReason reason);
 
@@ -198,6 +211,8 @@ struct DroppedRows {
 /// Rows of one lane that were dropped one after the other for one reason and that no gap record has told of yet.
 struct Gap {
   LaneId lane = 0;
+  std::string sink = {};  ///< Of the lane, as read.
+  std::string lane_class = {};
   Seq first = 0;
   Seq last = 0;
   std::uint64_t events = 0;
@@ -333,8 +348,11 @@ class EventStore {
   /// Footprint may still work) or kUnavailable (disk failing; the store has tried to reopen). The batch comes back, to be used or tried
   /// again.
   virtual void Commit(Batch batch, std::function<void(Result<void>, Batch)> done) = 0;
-  /// Rows of `lane` with seq > `after`, at most `max_bytes` of them by Footprint (but at least one). One read per lane at a time.
+  /// Rows of `lane` with seq > `after`, at most `max_bytes` of them by Footprint (but at least one).
   virtual void Read(LaneId lane, Seq after, std::size_t max_bytes, std::function<void(Result<LaneRead>)> done) = 0;
+  /// Gives up the oldest rows of a lane that nobody forwards (kPurged), a bounded number at a time; none are left when it was none. Errors
+  /// as Commit.
+  virtual void PurgeRows(LaneId lane, std::function<void(Result<DroppedRows>)> done) = 0;
   virtual void ReadLetters(LetterQuery query, std::function<void(Result<LetterPage>)> done) = 0;
   /// Deletes dead letters; `done` is told how many of them were there. Errors as Commit.
   virtual void PurgeLetters(LaneId lane, std::vector<Seq> seqs, std::function<void(Result<std::uint64_t>)> done) = 0;

@@ -17,11 +17,18 @@ Result<Gaps> Gaps::Prepare(Sqlite& database) {
   Gaps gaps;
   const std::pair<Statement*, const char*> sql[] = {
       {&gaps.before_, "SELECT first, last, reason FROM gap WHERE lane = ?1 AND first <= ?2 ORDER BY first DESC LIMIT 1"},
-      {&gaps.add_, "INSERT INTO gap VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?6)"},
-      {&gaps.extend_, "UPDATE gap SET last = ?3, events = events + ?4, until = ?6 WHERE lane = ?1 AND first = ?2"},
-      {&gaps.end_, "DELETE FROM gap WHERE lane = ?1 AND first = ?2 AND last = ?3"},
-      {&gaps.cut_, "UPDATE gap SET first = ?3 + 1, events = events - ?4 WHERE lane = ?1 AND first = ?2"},
-      {&gaps.read_, "SELECT lane, first, last, events, reason, since, until FROM gap ORDER BY lane, first LIMIT 100"}};
+      // A row that was moved away, came back and goes again: one record tells of both.
+      {&gaps.add_,
+       "INSERT INTO gap VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?6) ON CONFLICT(lane, first)"
+       " DO UPDATE SET last = max(last, ?3), events = events + ?4, reason = ?5, until = ?6"},
+      {&gaps.extend_, "UPDATE gap SET last = max(last, ?3), events = events + ?4, until = ?6 WHERE lane = ?1 AND first = ?2"},
+      {&gaps.end_, "DELETE FROM gap WHERE lane = ?1 AND first = ?2 AND last = ?3 AND events <= ?4"},
+      {&gaps.thin_, "UPDATE gap SET events = events - ?4 WHERE lane = ?1 AND first = ?2 AND last = ?3"},
+      // Where another begins already this one stays whole: rather told twice than not.
+      {&gaps.cut_, "UPDATE OR IGNORE gap SET first = ?3 + 1, events = events - ?4 WHERE lane = ?1 AND first = ?2 AND last > ?3"},
+      {&gaps.read_,
+       "SELECT lane, first, last, events, reason, since, until, sink, class FROM gap JOIN lane ON id = lane ORDER BY lane, first LIMIT "
+       "100"}};
   for (const auto& [statement, text] : sql) {
     Result<Statement> prepared = database.Prepare(text);
     if (!prepared) return tl::unexpected<Error>(prepared.error());
@@ -39,19 +46,20 @@ Result<void> Gaps::Note(LaneId lane, DropReason reason, const std::vector<Droppe
       gap.last = rows[i].seq;
       ++gap.events;
       ++i;
-    } while (i < rows.size() && rows[i].previous == gap.last);
+    } while (i < rows.size() && rows[i].previous <= gap.last);
     if (Result<void> added = Add(gap, previous); !added) return added;
   }
   return {};
 }
 
-// `previous`: the row of the lane before the gap's first. If that went for the same reason, its gap grows.
+// `previous`: the row of the lane before the gap's first. If that went for the same reason, its gap grows. (A row that was moved here may
+// name one before the gap, and be younger or older than its last.)
 Result<void> Gaps::Add(const Gap& gap, Seq previous) {
   before_.BindInt(1, gap.lane);
-  before_.BindInt(2, static_cast<std::int64_t>(previous));
+  before_.BindInt(2, static_cast<std::int64_t>(gap.first));
   Result<bool> found = before_.Step();
   if (!found) return tl::unexpected<Error>(found.error());
-  const bool grows = *found && before_.Int(1) == static_cast<std::int64_t>(previous) && before_.Int(2) == static_cast<int>(gap.reason);
+  const bool grows = *found && before_.Int(1) >= static_cast<std::int64_t>(previous) && before_.Int(2) == static_cast<int>(gap.reason);
   const std::int64_t first = grows ? before_.Int(0) : static_cast<std::int64_t>(gap.first);
   before_.Reset();
   Statement& write = grows ? extend_ : add_;
@@ -65,11 +73,11 @@ Result<void> Gaps::Add(const Gap& gap, Seq previous) {
 }
 
 Result<void> Gaps::End(Sqlite& database, const Gap& told) {
-  for (Statement* statement : {&end_, &cut_}) {
+  for (Statement* statement : {&end_, &thin_, &cut_}) {
     statement->BindInt(1, told.lane);
     statement->BindInt(2, static_cast<std::int64_t>(told.first));
     statement->BindInt(3, static_cast<std::int64_t>(told.last));
-    if (statement == &cut_) statement->BindInt(4, static_cast<std::int64_t>(told.events));
+    statement->BindInt(4, static_cast<std::int64_t>(told.events));
     if (Result<void> run = statement->Run(); !run) return run;
     if (database.Changes() > 0) return {};
   }
@@ -86,8 +94,15 @@ Result<std::vector<Gap>> Gaps::Read() {
       if (!row) return tl::unexpected<Error>(row.error());
       return gaps;
     }
-    gaps.push_back({static_cast<LaneId>(read_.Int(0)), static_cast<Seq>(read_.Int(1)), static_cast<Seq>(read_.Int(2)),
-                    static_cast<std::uint64_t>(read_.Int(3)), static_cast<DropReason>(read_.Int(4)), time(5), time(6)});
+    gaps.push_back({.lane = static_cast<LaneId>(read_.Int(0)),
+                    .sink = read_.Bytes(7),
+                    .lane_class = read_.Bytes(8),
+                    .first = static_cast<Seq>(read_.Int(1)),
+                    .last = static_cast<Seq>(read_.Int(2)),
+                    .events = static_cast<std::uint64_t>(read_.Int(3)),
+                    .reason = static_cast<DropReason>(read_.Int(4)),
+                    .since = time(5),
+                    .until = time(6)});
   }
 }
 

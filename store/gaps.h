@@ -37,6 +37,7 @@ class Gaps {
   Statement add_;
   Statement extend_;
   Statement end_;
+  Statement thin_;
   Statement cut_;
   Statement read_;
 };

@@ -140,6 +140,25 @@ Result<DroppedRows> LaneTable::Drop(Ledger& ledger, Gaps& gaps, const LaneDrop& 
   return DroppedRows{lane_, drop.reason, doomed->rows.size(), doomed->footprint};
 }
 
+namespace {
+
+// What cannot be read goes the way of damaged rows when its turn comes; at the quota, and when it is told to, it goes now.
+bool IsDoomed(const LaneDrop& drop, const Row& row, bool readable) {
+  switch (drop.reason) {
+    case DropReason::kQuota:
+      return row.event.topic != kGapsTopic;
+    case DropReason::kExpired:
+      return readable && row.deadline && *row.deadline < drop.now;
+    case DropReason::kPurged:
+      return true;
+    case DropReason::kMoved:
+      break;
+  }
+  return false;
+}
+
+}  // namespace
+
 Result<LaneTable::Doomed> LaneTable::FindDoomed(const LaneDrop& drop, Bytes most) {
   scan_.BindInt(1, static_cast<std::int64_t>(drop.after));
   scan_.BindInt(2, static_cast<std::int64_t>(drop.through));
@@ -154,12 +173,9 @@ Result<LaneTable::Doomed> LaneTable::FindDoomed(const LaneDrop& drop, Bytes most
     }
     Row row;
     row.seq = static_cast<Seq>(scan_.Int(0));
-    // One that cannot be read goes the way of damaged rows when its turn comes; at the quota it goes now.
     const std::string metadata = scan_.Bytes(2);
     const bool readable = DecodeMetadata(metadata, row);
-    const bool goes =
-        drop.reason == DropReason::kQuota ? row.event.topic != kGapsTopic : readable && row.deadline && *row.deadline < drop.now;
-    if (!goes) continue;
+    if (!IsDoomed(drop, row, readable)) continue;
     // As the forwarder counts: what the metadata holds instead of the metadata. (The row here has nothing else.)
     doomed.footprint += static_cast<Bytes>(scan_.Int(1)) - metadata.size() + Footprint(row) - Footprint(Row{});
     doomed.rows.push_back({row.seq, row.previous});

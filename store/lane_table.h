@@ -38,7 +38,8 @@ class LaneTable {
 
   /// Rows up to `through` are delivered.
   Result<void> Settle(Sqlite& database, Ledger& ledger, Seq through);
-  /// Rows are given up, and noted as a gap. An open drop takes no more than `room`; what it takes is subtracted from it.
+  /// Rows are given up, and noted as a gap. An open drop takes no more than `room`; what it takes is subtracted from it. REQUIRES: not
+  /// kMoved.
   Result<DroppedRows> Drop(Ledger& ledger, Gaps& gaps, const LaneDrop& drop, Bytes& room);
 
  private:

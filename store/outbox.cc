@@ -16,12 +16,13 @@
 
 #include "gateway/failpoint.h"
 #include "gateway/start_reason.h"
+#include "store/row_move.h"
 
 namespace sluice {
 namespace {
 
 constexpr int kFormatMajor = 1;
-constexpr int kFormatMinor = 2;
+constexpr int kFormatMinor = 3;
 constexpr int kPageSize = 4096;
 constexpr std::int64_t kVacuumPages = 256;
 constexpr Bytes kLeastPart = 64u << 10;
@@ -97,16 +98,24 @@ Outbox::Outbox(Options options, LockFile lock)
 Result<Outbox> Outbox::Open(Options options) {
   const std::filesystem::path path(options.config.path);
   std::error_code error;
-  if (path.has_parent_path()) std::filesystem::create_directories(path.parent_path(), error);
+  if (options.as_found) {
+    if (!std::filesystem::exists(path, error)) return Fail(ErrorCode::kUnavailable, "there is no outbox " + path.string());
+  } else if (path.has_parent_path()) {
+    std::filesystem::create_directories(path.parent_path(), error);
+  }
   if (error) return Fail(ErrorCode::kUnavailable, path.parent_path().string() + ": " + error.message());
   Result<LockFile> lock = LockFile::Acquire(options.config.path + "-lock");
   if (!lock) return tl::unexpected<Error>(lock.error());
   Outbox outbox(std::move(options), std::move(*lock));
   if (Result<void> opened = outbox.OpenOrSetAside(); !opened) return tl::unexpected<Error>(opened.error());
   outbox.was_closed_ = outbox.ledger_->Get(kClosedAfter) == outbox.ledger_->Get("commits");
-  outbox.ballast_.Fill(outbox.options_.config.min_free_bytes);
+  outbox.FillBallast();
   SyncDirectory(outbox.options_.config.path);
   return outbox;
+}
+
+void Outbox::FillBallast() {
+  if (!options_.as_found) ballast_.Fill(options_.config.min_free_bytes);
 }
 
 Result<void> Outbox::OpenOrSetAside() {
@@ -114,7 +123,7 @@ Result<void> Outbox::OpenOrSetAside() {
   // A file of an older version is completed, and lanes are made: on a full disk too.
   if (IsFull(opened) && ballast_.Drop()) opened = OpenFile();
   const bool unusable = !opened && (opened.error().code == ErrorCode::kCorrupt || opened.error().code == ErrorCode::kInvalid);
-  if (!unusable) return opened;
+  if (!unusable || options_.as_found) return opened;
   if (Result<void> aside = SetAside(); !aside) return aside;
   return OpenFile();
 }
@@ -138,10 +147,7 @@ Result<void> Outbox::SetAside() {
 
 Result<void> Outbox::OpenFile() {
   CloseFile();
-  // SQLite would make it readable for all; the WAL takes over the mode of the file.
-  const int created = ::open(options_.config.path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (created < 0) return Fail(ErrorCode::kUnavailable, options_.config.path + ": " + std::strerror(errno));
-  ::close(created);
+  if (Result<void> touched = TouchFile(); !touched) return touched;
   Result<Sqlite> database = Sqlite::Open(options_.config.path, options_.vfs);
   if (!database) return tl::unexpected<Error>(database.error());
   database_ = std::move(*database);
@@ -165,6 +171,20 @@ Result<void> Outbox::OpenFile() {
   if (!rule_records) return tl::unexpected<Error>(rule_records.error());
   rule_records_ = std::move(*rule_records);
   return letters_->Measure(*database_, *ledger_);
+}
+
+// SQLite would make it readable for all; the WAL takes over the mode of the file.
+Result<void> Outbox::TouchFile() {
+  const int create = options_.as_found ? 0 : O_CREAT;
+  const int file = ::open(options_.config.path.c_str(), O_RDWR | create | O_CLOEXEC, 0600);
+  if (file < 0) return Fail(ErrorCode::kUnavailable, options_.config.path + ": " + std::strerror(errno));
+  const bool is_new = ::lseek(file, 0, SEEK_END) == 0;
+  ::close(file);
+  return is_new && options_.as_found ? NoOutbox() : Result<void>();
+}
+
+Result<void> Outbox::NoOutbox() const {
+  return Fail(ErrorCode::kInvalid, options_.config.path + " is no outbox");
 }
 
 Result<void> Outbox::PrepareFrequent() {
@@ -194,6 +214,7 @@ void Outbox::CloseFile() {
 Result<void> Outbox::CheckFormat() {
   Result<std::int64_t> tables = database_->QueryInt("SELECT count(*) FROM sqlite_schema WHERE name = 'meta'");
   if (!tables) return tl::unexpected<Error>(tables.error());
+  if (*tables == 0 && options_.as_found) return NoOutbox();
   if (*tables == 0) {
     return database_->Execute("BEGIN IMMEDIATE;" + std::string(kSchema) + "INSERT INTO meta VALUES('format_major', " +
                               std::to_string(kFormatMajor) + "), ('format_minor', " + std::to_string(kFormatMinor) + "); COMMIT;");
@@ -212,7 +233,7 @@ Result<void> Outbox::LoadIdentity() {
   const std::string here = ReadLine(options_.machine_id_file);
   id_ = *id;
   // A clone of a box must not repeat the ids of its original.
-  if (!id->empty() && *machine == here) return {};
+  if ((!id->empty() && *machine == here) || options_.as_found) return {};
   id_ = DrawId();
   Result<Statement> write = database_->Prepare("INSERT OR REPLACE INTO meta VALUES('outbox_id', ?1), ('machine_id', ?2)");
   if (!write) return tl::unexpected<Error>(write.error());
@@ -459,7 +480,8 @@ Result<void> Outbox::Apply(Batch& batch, bool with_rows) {
     if (!done) return done;
   }
   for (const LaneReplay& replay : batch.replays) {
-    if (Result<void> done = letters_->Replay(*database_, *ledger_, replay); !done) return done;
+    Result<void> done = replay.from ? MoveRows(*database_, *ledger_, *gaps_, replay) : letters_->Replay(*database_, *ledger_, replay);
+    if (!done) return done;
   }
   // After the settling: most often it has emptied the lane, and the new rows take the pages that it gave back.
   if (with_rows) {
@@ -575,7 +597,7 @@ Result<void> Outbox::KeepWalShort() {
   if (!IsCheckpointDue()) return {};
   Failpoint("before_checkpoint");
   if (Result<void> checkpoint = database_->Checkpoint(false); !checkpoint) return checkpoint;
-  ballast_.Fill(options_.config.min_free_bytes);
+  FillBallast();
   return {};
 }
 
@@ -585,7 +607,7 @@ void Outbox::CheckpointIfDue() {
 }
 
 bool Outbox::GiveBack() {
-  if (!database_) return false;
+  if (!database_ || options_.as_found) return false;
   Result<std::int64_t> free_pages = frequent_->free_pages.QueryInt();
   if (!free_pages || *free_pages <= kVacuumFreePages) return false;
   if (!Vacuum(kVacuumPages)) return false;
@@ -597,22 +619,28 @@ Result<LaneRead> Outbox::Read(LaneId lane, Seq after, std::size_t max_bytes) {
   return At(lane, [&](LaneTable& table) { return table.Read(after, max_bytes); });
 }
 
+Result<DroppedRows> Outbox::PurgeRows(LaneId lane) {
+  Batch batch = Only(&Batch::drops, {.lane = lane, .reason = DropReason::kPurged});
+  if (Result<void> done = Commit(batch); !done) return tl::unexpected<Error>(done.error());
+  return batch.dropped[0];
+}
+
 Result<LetterPage> Outbox::ReadLetters(const LetterQuery& query) {
   if (Result<void> open = EnsureOpen(); !open) return tl::unexpected<Error>(open.error());
   return letters_->Read(query);
 }
 
 Result<std::uint64_t> Outbox::PurgeLetters(LaneId lane, const std::vector<Seq>& seqs) {
-  return ChangeLetters<std::uint64_t>([&] { return letters_->Purge(*ledger_, lane, seqs); });
+  return Change<std::uint64_t>([&] { return letters_->Purge(*ledger_, lane, seqs); });
 }
 
 Result<bool> Outbox::ExpireLetters(WallTime now) {
-  return ChangeLetters<bool>([&] { return letters_->Expire(*ledger_, options_.config.dead_letters, now); });
+  return Change<bool>([&] { return letters_->Expire(*ledger_, options_.config.dead_letters, now); });
 }
 
 // A transaction of its own, with what `change` says.
 template <typename T>
-Result<T> Outbox::ChangeLetters(const std::function<Result<T>()>& change) {
+Result<T> Outbox::Change(const std::function<Result<T>()>& change) {
   if (Result<void> open = EnsureOpen(); !open) return tl::unexpected<Error>(open.error());
   T value{};
   Result<void> done = Transact(false, [&]() -> Result<void> {
@@ -656,7 +684,8 @@ Result<void> Outbox::Reopen(const OutboxConfig& config, std::vector<LaneName> la
 }
 
 void Outbox::Close() {
-  if (database_) {
+  // Who looks after a crash leaves the traces of it.
+  if (database_ && (!options_.as_found || was_closed_)) {
     // Nothing that matters depends on it: a start that does not find it is taken for one after a crash.
     (void)Transact(false, [&] {
       ledger_->Set(kClosedAfter, ledger_->Get("commits"));

@@ -40,6 +40,9 @@ class Outbox {
     std::vector<LaneName> lanes;  ///< Made if they are missing.
     std::string machine_id_file = "/etc/machine-id";
     const char* vfs = nullptr;  ///< A registered SQLite VFS; for fault tests.
+    /// For somebody who looks, not for a daemon: what is not there is not made, an unusable file stays where it is (kCorrupt, kInvalid),
+    /// the outbox keeps its id on any machine, and nothing of it changes but by what is asked for.
+    bool as_found = false;
   };
 
   /// kLocked: another process has it. kUnavailable: the path cannot be used. A damaged file, or one of a newer major version, is set aside,
@@ -49,6 +52,8 @@ class Outbox {
   /// Fills in Batch::dropped.
   Result<void> Commit(Batch& batch);
   Result<LaneRead> Read(LaneId lane, Seq after, std::size_t max_bytes);
+  /// See EventStore.
+  Result<DroppedRows> PurgeRows(LaneId lane);
   /// Dead letters; each change is a transaction. Errors as Commit.
   Result<LetterPage> ReadLetters(const LetterQuery& query);
   Result<std::uint64_t> PurgeLetters(LaneId lane, const std::vector<Seq>& seqs);
@@ -88,11 +93,14 @@ class Outbox {
 
   Outbox(Options options, LockFile lock);
 
+  void FillBallast();
   Result<void> OpenFile();
   void CloseFile();
   Result<void> PrepareFrequent();
   Result<void> OpenOrSetAside();
   Result<void> SetAside();
+  Result<void> TouchFile();
+  Result<void> NoOutbox() const;
   Result<void> CheckFormat();
   Result<void> LoadIdentity();
   template <typename Action>
@@ -120,7 +128,7 @@ class Outbox {
   Result<void> TryCommit(Batch& batch, bool with_rows);
   Result<void> Transact(bool has_rows, const std::function<Result<void>()>& apply);
   template <typename T>
-  Result<T> ChangeLetters(const std::function<Result<T>()>& change);
+  Result<T> Change(const std::function<Result<T>()>& change);
   void Doubt(bool has_rows);
 
   Options options_;

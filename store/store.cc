@@ -68,6 +68,10 @@ void Store::Read(LaneId lane, Seq after, std::size_t max_bytes, std::function<vo
   Ask<Result<LaneRead>>([this, lane, after, max_bytes] { return outbox_.Read(lane, after, max_bytes); }, std::move(done));
 }
 
+void Store::PurgeRows(LaneId lane, std::function<void(Result<DroppedRows>)> done) {
+  Ask<Result<DroppedRows>>([this, lane] { return outbox_.PurgeRows(lane); }, std::move(done));
+}
+
 void Store::ReadLetters(LetterQuery query, std::function<void(Result<LetterPage>)> done) {
   Ask<Result<LetterPage>>([this, query] { return outbox_.ReadLetters(query); }, std::move(done));
 }

@@ -30,6 +30,7 @@ class Store : public EventStore {
 
   void Commit(Batch batch, std::function<void(Result<void>, Batch)> done) override;
   void Read(LaneId lane, Seq after, std::size_t max_bytes, std::function<void(Result<LaneRead>)> done) override;
+  void PurgeRows(LaneId lane, std::function<void(Result<DroppedRows>)> done) override;
   void ReadLetters(LetterQuery query, std::function<void(Result<LetterPage>)> done) override;
   void PurgeLetters(LaneId lane, std::vector<Seq> seqs, std::function<void(Result<std::uint64_t>)> done) override;
   void ExpireLetters(WallTime now, std::function<void(Result<bool>)> done) override;

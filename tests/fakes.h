@@ -112,6 +112,10 @@ class FakeStore : public EventStore {
     read.end = it == rows.end();
     clock_.Post([read = std::move(read), done = std::move(done)]() mutable { done(std::move(read)); });
   }
+  void PurgeRows(LaneId lane, std::function<void(Result<DroppedRows>)> done) override {
+    DroppedRows answer = Drop({.lane = lane, .reason = DropReason::kPurged});
+    clock_.Post([answer, done = std::move(done)] { done(answer); });
+  }
   void ReadLetters(LetterQuery, std::function<void(Result<LetterPage>)> done) override {
     clock_.Post([done = std::move(done)] { done(LetterPage{{}, true}); });
   }
@@ -179,6 +183,10 @@ class FakeStore : public EventStore {
     }
     for (const LaneReplay& replay : batch.replays) {
       for (const Seq seq : replay.seqs) {
+        if (replay.from) {
+          lanes[replay.lane].merge(Only(lanes[replay.from->lane].extract(seq)));
+          continue;
+        }
         if (dead_letters.erase(seq) > 0) lanes[replay.lane][seq] = dead_rows.extract(seq).mapped();
       }
     }
@@ -192,6 +200,12 @@ class FakeStore : public EventStore {
     sources.insert(sources.end(), batch.sources.begin(), batch.sources.end());
     for (const RuleRecord& record : batch.rule_records) KeepRecord(record);
     return {};
+  }
+
+  static std::map<Seq, Row> Only(std::map<Seq, Row>::node_type row) {
+    std::map<Seq, Row> rows;
+    rows.insert(std::move(row));
+    return rows;
   }
 
   void KeepRecord(const RuleRecord& record) {
@@ -223,7 +237,7 @@ class FakeStore : public EventStore {
     for (std::size_t looked = 0; it != rows.end() && it->first <= drop.through && (at_quota || looked < kDropRows); ++looked) {
       const Row& row = it->second;
       if (at_quota && answer.bytes >= drop.bytes) break;
-      const bool expired = row.deadline && *row.deadline < drop.now;
+      const bool expired = drop.reason == DropReason::kPurged || (row.deadline && *row.deadline < drop.now);
       if (at_quota ? row.event.topic == kGapsTopic : !expired) {
         ++it;
         continue;
@@ -244,7 +258,13 @@ class FakeStore : public EventStore {
       ++gap.events;
       return;
     }
-    gaps.push_back({.lane = drop.lane, .first = row.seq, .last = row.seq, .events = 1, .reason = drop.reason, .since = {}, .until = {}});
+    gaps.push_back({.lane = drop.lane,
+                    .first = row.seq,
+                    .last = row.seq,
+                    .events = 1,
+                    .reason = drop.reason,
+                    .since = {},
+                    .until = {}});
   }
 
   FakeClock& clock_;

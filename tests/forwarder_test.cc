@@ -562,7 +562,7 @@ TEST_CASE_FIXTURE(Fixture, "forwarder: a crowd whose drop failed is asked for ag
 TEST_CASE_FIXTURE(Fixture, "forwarder: rows whose sink is not configured any more wait, can all be dropped, and hold up no end") {
   has_sink = false;
   Start(50);
-  CHECK(forwarder->Status().state == "not configured");
+  CHECK(forwarder->Status().state == "orphaned");
   CHECK_FALSE(forwarder->Hold());
   DropAtQuota(20 * Footprint(Rows(1, 1)[0]));
   CHECK(store.dropped == Sequence(1, 20));

@@ -16,15 +16,10 @@ using std::chrono::seconds;
 struct Fixture {
   Fixture() { reporter.Start(); }
 
-  std::vector<LaneState> Lanes() {
-    std::vector<LaneState> lanes;
-    for (const char* sink : {"cloud", "disk"}) {
-      for (const char* lane_class : {"alert", "normal", "bulk"}) lanes.push_back({chain.Id(sink, lane_class), sink, lane_class, 0, 0, 0});
-    }
-    return lanes;
-  }
   void Lose(const char* sink, const char* lane_class, Seq first, Seq last) {
     chain.store.gaps.push_back({.lane = chain.Id(sink, lane_class),
+                                .sink = sink,
+                                .lane_class = lane_class,
                                 .first = first,
                                 .last = last,
                                 .events = last - first + 1,
@@ -42,7 +37,7 @@ struct Fixture {
 
   Chain chain{MakeChainConfig(), {1'000, 8u << 20}};
   bool may_leave = true;
-  GapReporter reporter{{chain.store, chain.clock, chain.wall_clock, chain.committer}, Lanes(), [this] { return may_leave; }};
+  GapReporter reporter{{chain.store, chain.clock, chain.wall_clock, chain.committer}, [this] { return may_leave; }};
 };
 
 TEST_CASE("gap reporter: each lane that gave something up has a record with all its gaps, told once") {

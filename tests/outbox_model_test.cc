@@ -46,6 +46,7 @@ struct ModelLane {
   std::int64_t in = 0;
   std::int64_t delivered = 0;
   std::int64_t dead = 0;
+  std::set<Seq> letters;
   std::map<DropReason, std::int64_t> dropped;
 };
 
@@ -70,18 +71,31 @@ class Model {
     }
     return seqs;
   }
-  void Drop(const LaneDrop& drop) {
-    ModelLane& lane = lanes[drop.lane];
-    for (Seq seq : Doomed(drop)) {
-      NoteGap(lane, lane.rows.at(seq), drop.reason);
-      lane.rows.erase(seq);
-      ++lane.dropped[drop.reason];
+  void Drop(const LaneDrop& drop) { Leave(lanes[drop.lane], Doomed(drop), drop.reason); }
+  void Purge(LaneId id, std::uint64_t rows) {
+    std::vector<Seq> seqs;
+    for (auto it = lanes[id].rows.begin(); seqs.size() < rows; ++it) seqs.push_back(it->first);
+    Leave(lanes[id], seqs, DropReason::kPurged);
+  }
+  void Move(const LaneReplay& replay) {
+    ModelLane& to = lanes[replay.lane];
+    Seq previous = replay.from->previous;
+    for (Row& row : Leave(lanes[replay.from->lane], replay.seqs, DropReason::kMoved)) {
+      row.previous = previous;
+      if (to.letters.contains(row.seq) || !to.rows.try_emplace(row.seq, row).second) continue;
+      previous = row.seq;
+      to.last_seq = std::max(to.last_seq, row.seq);
+      ++to.in;
     }
   }
   /// All but the drops.
   void ApplyRest(const Batch& batch) {
-    for (const DeadLetter& letter : batch.dead_letters)
-      lanes[letter.lane].dead += static_cast<int>(lanes[letter.lane].rows.erase(letter.seq));
+    for (const DeadLetter& letter : batch.dead_letters) {
+      ModelLane& lane = lanes[letter.lane];
+      if (lane.rows.erase(letter.seq) == 0) continue;
+      ++lane.dead;
+      lane.letters.insert(letter.seq);
+    }
     for (const LaneSettle& settle : batch.settles) {
       ModelLane& lane = lanes[settle.lane];
       const auto end = lane.rows.upper_bound(settle.through);
@@ -104,24 +118,44 @@ class Model {
   }
 
  private:
-  static void NoteGap(ModelLane& lane, const Row& row, DropReason reason) {
-    for (auto& [first, gap] : lane.gaps) {
-      if (gap.last != row.previous || gap.reason != reason) continue;
-      gap.last = row.seq;
-      ++gap.events;
-      return;
+  static std::vector<Row> Leave(ModelLane& lane, const std::vector<Seq>& seqs, DropReason reason) {
+    std::vector<Row> rows;
+    for (Seq seq : seqs) rows.push_back(lane.rows.extract(seq).mapped());
+    NoteGaps(lane, rows, reason);
+    lane.dropped[reason] += static_cast<std::int64_t>(rows.size());
+    return rows;
+  }
+  /// `rows` left one after the other.
+  static void NoteGaps(ModelLane& lane, const std::vector<Row>& rows, DropReason reason) {
+    for (std::size_t i = 0; i < rows.size();) {
+      const Seq first = rows[i].seq;
+      const Seq previous = rows[i].previous;
+      ModelGap gap{0, 0, reason};
+      for (; gap.events == 0 || (i < rows.size() && rows[i].previous <= gap.last); ++i) {
+        gap.last = rows[i].seq;
+        ++gap.events;
+      }
+      const auto after = lane.gaps.upper_bound(first);
+      const bool any = after != lane.gaps.begin();
+      const auto before = any ? std::prev(after) : after;
+      const bool grows = any && before->second.last >= previous && before->second.reason == reason;
+      ModelGap& grown = grows ? before->second : lane.gaps[first];
+      grown = {std::max(grown.last, gap.last), grown.events + gap.events, reason};
     }
-    lane.gaps[row.seq] = {row.seq, 1, reason};
   }
   void Tell(const Gap& told) {
     auto& gaps = lanes[told.lane].gaps;
     const auto it = gaps.find(told.first);
-    if (it == gaps.end()) return;
+    if (it == gaps.end() || it->second.last < told.last) return;
     ModelGap rest = it->second;
-    gaps.erase(it);
-    if (rest.last == told.last) return;
+    if (rest.last == told.last && rest.events <= told.events) {
+      gaps.erase(it);
+      return;
+    }
+    if (rest.last > told.last && gaps.contains(told.last + 1)) return;
     rest.events -= told.events;
-    gaps[told.last + 1] = rest;
+    gaps.erase(it);
+    gaps[rest.last == told.last ? told.first : told.last + 1] = rest;
   }
 };
 
@@ -134,6 +168,8 @@ class Run {
     if (Chance(5)) vfs_.Fail(static_cast<FaultVfs::Fault>(1 + Below(3)), static_cast<int>(Below(12)), 1 + static_cast<int>(Below(5)));
     Commit(std::move(batch));
     vfs_.Heal();
+    if (Chance(10)) Purge();
+    if (Chance(4)) Move();
     if (Chance(20)) Reopen();
     while (Chance(10) && outbox_->GiveBack()) {
     }
@@ -268,6 +304,45 @@ class Run {
     }
     model_.ApplyRest(batch);
   }
+  void Fault() {
+    if (Chance(3)) vfs_.Fail(static_cast<FaultVfs::Fault>(1 + Below(3)), static_cast<int>(Below(12)), 1 + static_cast<int>(Below(5)));
+  }
+  // What failed may be done all the same; the ledger says so.
+  void Purge() {
+    const LaneId lane = 1 + static_cast<LaneId>(Below(kLanes));
+    const auto rows = static_cast<std::int64_t>(model_.lanes[lane].rows.size());
+    const std::string name = "lane/" + std::to_string(lane) + "/dropped/purged";
+    const std::int64_t before = outbox_->Counters()[name];
+    Fault();
+    const Result<DroppedRows> purged = outbox_->PurgeRows(lane);
+    vfs_.Heal();
+    Batch nothing;
+    REQUIRE(outbox_->Commit(nothing).has_value());
+    const std::int64_t gone = outbox_->Counters()[name] - before;
+    if (purged) REQUIRE(static_cast<std::int64_t>(purged->events) == gone);
+    REQUIRE(gone <= rows);
+    if (purged && rows > 0) REQUIRE(gone > 0);
+    model_.Purge(lane, static_cast<std::uint64_t>(gone));
+  }
+  void Move() {
+    const LaneId from = 1 + static_cast<LaneId>(Below(kLanes));
+    const LaneId to = 1 + (from + static_cast<LaneId>(Below(kLanes - 1))) % kLanes;
+    LaneReplay replay{.lane = to, .seqs = {}, .bytes = 0, .from = LaneOrigin{.lane = from, .previous = 0}};
+    for (const auto& [seq, row] : model_.lanes[from].rows) {
+      if (!Chance(3)) replay.seqs.push_back(seq);
+    }
+    Batch batch;
+    batch.replays.push_back(replay);
+    Fault();
+    Result<void> done = outbox_->Commit(batch);
+    for (int tries = 0; !done; ++tries) {
+      vfs_.Heal();
+      REQUIRE_MESSAGE(tries < 20, done.error().message);
+      done = outbox_->Commit(batch);
+    }
+    vfs_.Heal();
+    model_.Move(replay);
+  }
   std::size_t DoomedNow(const LaneDrop& drop) { return model_.Doomed(drop).size(); }
   // The outcome of a commit that failed may be unknown; its number in the ledger says what became of it.
   bool FindOut(const Batch& batch) {
@@ -284,14 +359,16 @@ class Run {
   }
   static std::int64_t Dropped(const std::map<std::string, std::int64_t>& counters, LaneId lane) {
     std::int64_t sum = 0;
-    for (const char* reason : {"quota", "ttl"}) {
+    for (const char* reason : {"quota", "ttl", "purged", "moved"}) {
       const auto it = counters.find("lane/" + std::to_string(lane) + "/dropped/" + reason);
       if (it != counters.end()) sum += it->second;
     }
     return sum;
   }
   std::int64_t ModelDropped(LaneId lane) {
-    return model_.lanes[lane].dropped[DropReason::kQuota] + model_.lanes[lane].dropped[DropReason::kExpired];
+    std::int64_t sum = 0;
+    for (const auto& [reason, rows] : model_.lanes[lane].dropped) sum += rows;
+    return sum;
   }
   // Those may have gone ahead of the rest.
   static std::int64_t SinglesOf(const Batch& batch, LaneId lane) {
@@ -317,10 +394,12 @@ class Run {
       REQUIRE(count(lane, "dead_lettered") == model.dead);
       REQUIRE(count(lane, "dropped/quota") == model.dropped[DropReason::kQuota]);
       REQUIRE(count(lane, "dropped/ttl") == model.dropped[DropReason::kExpired]);
+      REQUIRE(count(lane, "dropped/purged") == model.dropped[DropReason::kPurged]);
+      REQUIRE(count(lane, "dropped/moved") == model.dropped[DropReason::kMoved]);
       REQUIRE(count(lane, "pending") == pending);
       REQUIRE(count(lane, "pending_bytes") == static_cast<std::int64_t>(bytes));
       REQUIRE(count(lane, "last_seq") == static_cast<std::int64_t>(model.last_seq));
-      REQUIRE(model.in == model.delivered + pending + model.dead + count(lane, "dropped/quota") + count(lane, "dropped/ttl"));
+      REQUIRE(model.in == model.delivered + pending + model.dead + ModelDropped(lane));
     }
     CompareGaps();
     CompareRuleRecords();

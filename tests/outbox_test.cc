@@ -10,6 +10,7 @@
 #include <random>
 #include <set>
 
+#include "gateway/own_event.h"
 #include "store/row_codec.h"
 #include "tests/fault_vfs.h"
 #include "tests/temp_dir.h"
@@ -1025,6 +1026,219 @@ TEST_CASE_FIXTURE(Fixture, "outbox: a file of format 1.0, which had no gaps, is 
   CHECK(RowsOf(outbox).size() == 5);
   REQUIRE(Drop(outbox, {.lane = 1, .bytes = 1}).has_value());
   CHECK(outbox.ReadGaps()->size() == 1);
+}
+
+/// Rows 1 to `last`, odd ones in lane 1 and even ones in lane 2, each with the one before it in its lane.
+Batch Alternating(Seq last, std::size_t payload = 100) {
+  Batch batch;
+  batch.last_seq = last;
+  batch.appends = {{1, {}}, {2, {}}};
+  for (Seq seq = 1; seq <= last; ++seq) {
+    Row row = MakeRow(seq, std::string(payload, static_cast<char>('a' + seq % 26)));
+    row.previous = seq > 2 ? seq - 2 : 0;
+    batch.appends[seq % 2 == 1 ? 0 : 1].rows.push_back(std::move(row));
+  }
+  return batch;
+}
+
+Batch Moving(std::vector<Seq> seqs, LaneOrigin from = {.lane = 1}, LaneId to = 2) {
+  Batch batch;
+  batch.replays.push_back({.lane = to, .seqs = std::move(seqs), .from = std::move(from)});
+  return batch;
+}
+
+std::vector<Seq> SeqsOf(const std::vector<Row>& rows) {
+  std::vector<Seq> seqs;
+  for (const Row& row : rows) seqs.push_back(row.seq);
+  return seqs;
+}
+
+void CheckLedger(Outbox& outbox, std::size_t damaged = 0) {
+  for (LaneId lane = 1; lane <= 2; ++lane) {
+    const std::string name = "lane/" + std::to_string(lane) + "/";
+    std::int64_t dropped = 0;
+    for (const char* reason : {"quota", "ttl", "purged", "moved"}) dropped += Count(outbox, name + "dropped/" + reason);
+    CHECK(Count(outbox, name + "in") ==
+          Count(outbox, name + "delivered") + Count(outbox, name + "pending") + dropped + Count(outbox, name + "dead_lettered"));
+    CHECK(Count(outbox, name + "pending") == static_cast<std::int64_t>(RowsOf(outbox, lane).size() + (lane == 1 ? damaged : 0)));
+  }
+}
+
+TEST_CASE_FIXTURE(Fixture, "outbox: purged rows are gone, whatever they are, counted and told as one gap, a bounded number at a time") {
+  std::vector<Row> rows = MakeRows(1, 12'000, 100);
+  rows[7].event.topic = std::string(kGapsTopic);
+  std::uint64_t purged = 0;
+  int pages = 0;
+  {
+    Outbox outbox = Open();
+    for (std::size_t i = 0; i < rows.size(); i += 2'000) {
+      const auto begin = rows.begin() + static_cast<std::ptrdiff_t>(i);
+      REQUIRE(Commit(outbox, Appending({begin, begin + 2'000})).has_value());
+    }
+  }
+  Sql("UPDATE lane_1 SET metadata = zeroblob(length(metadata)) WHERE seq = 5");
+  for (;; ++pages) {
+    Outbox outbox = Open();  // As after a crash between pages.
+    const Result<DroppedRows> page = outbox.PurgeRows(1);
+    REQUIRE(page.has_value());
+    CHECK(Count(outbox, "lane/1/pending") + Count(outbox, "lane/1/dropped/purged") == Count(outbox, "lane/1/in"));
+    if (page->events == 0) break;
+    CHECK(page->events <= kDropRows);
+    purged += page->events;
+  }
+  CHECK(pages >= 3);
+  CHECK(purged == rows.size());
+  Outbox outbox = Open();
+  CheckLedger(outbox);
+  CHECK(Count(outbox, "lane/1/pending_bytes") == 0);
+  const std::vector<Gap> gaps = *outbox.ReadGaps();
+  std::uint64_t told = 0;
+  for (const Gap& gap : gaps) told += gap.events;
+  CHECK(told == rows.size());
+  CHECK(gaps[0].sink == "cloud");
+  CHECK(gaps[0].lane_class == "normal");
+  CHECK(gaps[0].reason == DropReason::kPurged);
+  CHECK(gaps.size() <= 3);  // The row that cannot be read names no row before it.
+}
+
+TEST_CASE_FIXTURE(Fixture, "outbox: a lane can be purged at the cap and on a full disk") {
+  Outbox outbox = Open(8u << 20);
+  Seq seq = 0;
+  while (Commit(outbox, Appending({MakeRow(++seq, std::string(100'000, 'x'))})).has_value()) {
+  }
+  SUBCASE("at the cap") {}
+  SUBCASE("and no file can grow") {
+    vfs.Fail(FaultVfs::Fault::kDiskFull, 0, 1);
+  }
+  Result<DroppedRows> page = outbox.PurgeRows(1);
+  for (int tries = 0; page && page->events > 0 && tries < 100; ++tries) page = outbox.PurgeRows(1);
+  REQUIRE(page.has_value());
+  CHECK(RowsOf(outbox).empty());
+  CheckLedger(outbox);
+  CHECK(Commit(outbox, Appending({MakeRow(seq, std::string(100'000, 'x'))})).has_value());
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "outbox: moved rows are rows of the other lane, under their seqs and bytes, in its order, and both ledgers add up") {
+  {
+    Outbox outbox = Open();
+    REQUIRE(Commit(outbox, Alternating(10)).has_value());
+    REQUIRE(Commit(outbox, Settling(4, 2)).has_value());
+    REQUIRE(Commit(outbox, Moving({1, 3, 5})).has_value());
+    CheckLedger(outbox);
+  }
+  Outbox outbox = Open();
+  REQUIRE(Commit(outbox, Moving({7, 9}, {.lane = 1, .previous = 5, .destination = "other"})).has_value());
+  CheckLedger(outbox);
+  CHECK(RowsOf(outbox, 1).empty());
+  const std::vector<Row> rows = RowsOf(outbox, 2);
+  CHECK(SeqsOf(rows) == std::vector<Seq>{1, 3, 5, 6, 7, 8, 9, 10});
+  CHECK(rows[1].event.payload == std::string(100, 'd'));
+  CHECK(rows[1].destination == "plant");
+  CHECK(rows[4].destination == "other");
+  // Each names one that the lane had, so that a consumer of it finds all that is named.
+  CHECK(rows[0].previous == 0);
+  CHECK(rows[1].previous == 1);
+  CHECK(rows[4].previous == 5);
+  CHECK(rows[5].previous == 6);
+  CHECK(Count(outbox, "lane/1/dropped/moved") == 5);
+  CHECK(Count(outbox, "lane/2/in") == 10);
+  const std::vector<Gap> gaps = *outbox.ReadGaps();
+  REQUIRE(gaps.size() == 1);
+  CHECK(IsGap(gaps[0], 1, 9, 5, DropReason::kMoved));
+  REQUIRE(Commit(outbox, Settling(10, 2)).has_value());
+  CHECK(RowsOf(outbox, 2).empty());
+  CheckLedger(outbox);
+}
+
+TEST_CASE_FIXTURE(Fixture, "outbox: a moved row that is younger than all its new lane has had is not taken for settled") {
+  Outbox outbox = Open();
+  REQUIRE(Commit(outbox, Appending({MakeRow(1)}, 2)).has_value());
+  REQUIRE(Commit(outbox, Appending({MakeRow(2), MakeRow(3)}, 1)).has_value());
+  REQUIRE(Commit(outbox, Moving({2, 3})).has_value());
+  REQUIRE(Commit(outbox, Settling(1, 2)).has_value());
+  CHECK(SeqsOf(RowsOf(outbox, 2)) == std::vector<Seq>{2, 3});
+  CheckLedger(outbox);
+}
+
+TEST_CASE_FIXTURE(Fixture, "outbox: what the other lane has already, as a row or as a dead letter, only leaves; what is damaged stays") {
+  {
+    Outbox outbox = Open();
+    Batch both = Appending({MakeRow(1), MakeRow(2), MakeRow(3), MakeRow(4)}, 1);
+    both.appends.push_back({2, {MakeRow(2), MakeRow(3)}});
+    REQUIRE(Commit(outbox, both).has_value());
+    Batch refused;
+    refused.dead_letters.push_back({2, 3, "refused", 1, WallTime{}});
+    REQUIRE(Commit(outbox, refused).has_value());
+  }
+  Sql("UPDATE lane_1 SET payload = 'changed' WHERE seq = 4");
+  Outbox outbox = Open();
+  REQUIRE(Commit(outbox, Moving({1, 2, 3, 4})).has_value());
+  REQUIRE(Commit(outbox, Moving({1, 2, 3, 4})).has_value());  // Of unknown outcome, and done again.
+  CheckLedger(outbox, 1);
+  CHECK(Count(outbox, "lane/1/pending") == 1);
+  CHECK(Count(outbox, "lane/1/dropped/moved") == 3);
+  CHECK(SeqsOf(RowsOf(outbox, 2)) == std::vector<Seq>{1, 2});
+  CHECK(Count(outbox, "lane/2/in") == 3);
+  CHECK(outbox.ReadLetters({2, 0, 10, 1'000, false})->letters.size() == 1);
+}
+
+TEST_CASE_FIXTURE(Fixture, "outbox: as found, nothing is made, set aside, renamed or filled, and what is there can be read and changed") {
+  Outbox::Options as_found = Options();
+  as_found.as_found = true;
+  as_found.lanes = {};
+  const auto names = [&] {
+    std::set<std::string> all;
+    for (const auto& entry : std::filesystem::directory_iterator(dir.Path("."))) all.insert(entry.path().filename());
+    return all;
+  };
+  SUBCASE("nothing is there") {
+    as_found.config.path = dir.Path("none/outbox.db");
+    const auto before = names();
+    const Result<Outbox> opened = Outbox::Open(as_found);
+    REQUIRE(!opened);
+    CHECK(opened.error().message.find("there is no outbox") != std::string::npos);
+    CHECK(names() == before);
+  }
+  SUBCASE("no outbox") {
+    for (const std::string& content : {std::string(), std::string(100'000, 'x')}) {
+      dir.Write("outbox.db", content);
+      CHECK(!Outbox::Open(as_found));
+      CHECK(std::filesystem::file_size(dir.Path("outbox.db")) == content.size());
+      CHECK(!names().contains("outbox.db.set-aside-1"));
+    }
+  }
+  SUBCASE("after a stop or a crash, on another machine") {
+    bool stopped = false;
+    SUBCASE("stop") {
+      stopped = true;
+    }
+    SUBCASE("crash") {}
+    std::string id;
+    {
+      Outbox outbox = Open();
+      id = outbox.id();
+      REQUIRE(Commit(outbox, Appending({MakeRow(1), MakeRow(2)})).has_value());
+      if (stopped) outbox.Close();
+    }
+    std::filesystem::remove(dir.Path("outbox.db-ballast"));
+    as_found.machine_id_file = dir.Write("other-id", "elsewhere\n");
+    {
+      Result<Outbox> outbox = Outbox::Open(as_found);
+      REQUIRE(outbox.has_value());
+      CHECK(outbox->id() == id);
+      REQUIRE(outbox->lanes().size() == 2);
+      CHECK(RowsOf(*outbox).size() == 2);
+      CHECK(outbox->PurgeRows(1)->events == 2);
+      outbox->Close();
+    }
+    CHECK(!names().contains("outbox.db-ballast"));
+    Outbox outbox = Open();
+    CHECK(outbox.id() == id);
+    CHECK(outbox.was_closed() == stopped);
+    CHECK(RowsOf(outbox).empty());
+    CheckLedger(outbox);
+  }
 }
 
 TEST_CASE("row codec: metadata that is cut or changed is refused or read as something, never out of bounds") {
