@@ -5,6 +5,9 @@
 namespace sluice {
 namespace {
 
+constexpr const char* kWhoIsAsked =
+    "The running daemon is asked, on its control socket (control.socket). If none runs, the outbox is opened itself, as it is.";
+
 void AddConfigOption(CLI::App& verb, Command& command, const char* names = "-c,--config,file") {
   verb.add_option(names, command.config_file, "Configuration file; conf.d/*.json and rules.d/*.json beside it are read too")
       ->capture_default_str();
@@ -18,7 +21,7 @@ CLI::App* AddVerb(CLI::App& parent, const std::string& name, const std::string& 
 
 void AddSocketOptions(CLI::App& verb, Command& command) {
   AddConfigOption(verb, command, "-c,--config");
-  verb.add_option("--socket", command.socket, "Control socket of the daemon, instead of the one in the configuration");
+  verb.add_option("--socket", command.socket, "Ask the daemon on this control socket, and nobody else");
 }
 
 CLI::App* AddAction(CLI::App& parent, const std::string& name, const std::string& text, Command& command) {
@@ -58,7 +61,51 @@ void AddDeadLetters(CLI::App& app, Command& command) {
   AddIds(*exporting, command);
   exporting->add_option("-o,--output", command.dead_letters.output, "File to write to instead of stdout");
   AddIdsOrAll(*AddAction(*letters, "purge", "Delete them for good", command), command);
-  letters->footer("All through the running daemon: its control socket is beside the outbox, or where control.socket says.");
+  letters->footer(kWhoIsAsked);
+}
+
+CLI::App* AddOutboxAction(CLI::App& parent, const std::string& name, const std::string& text, Command& command) {
+  CLI::App* app = AddVerb(parent, name, text, command, Verb::kOutbox);
+  app->parse_complete_callback([app, &command] { command.outbox.action = app->get_name(); });
+  AddSocketOptions(*app, command);
+  return app;
+}
+
+void AddWhichRows(CLI::App& action, Command& command) {
+  action.add_option("--sink", command.outbox.sink, "Only those of this sink");
+  action.add_option("--class", command.outbox.lane_class, "Only those of this class");
+  action.add_option("-n,--limit", command.outbox.limit, "So many at most");
+}
+
+void AddOutbox(CLI::App& app, Command& command) {
+  OutboxCommand& outbox = command.outbox;
+  CLI::App* parent =
+      app.add_subcommand("outbox", "Events that wait for their sinks: count them, look at them, move or purge what nobody takes");
+  parent->require_subcommand(1);
+  CLI::App* stats = AddOutboxAction(*parent, "stats", "Ledger and room of each lane and source; which lanes are orphaned", command);
+  stats->add_flag("--json", command.json, "One document as JSON");
+  CLI::App* list = AddOutboxAction(*parent, "list", "List what waits, lane by lane, oldest first, without payloads", command);
+  AddWhichRows(*list, command);
+  list->add_flag("--json", command.json, "JSON Lines instead of a table");
+  CLI::App* show = AddOutboxAction(*parent, "show", "Print some of them whole, readably", command);
+  show->add_option("ids", outbox.ids, "Ids as `list` prints them (lane/seq), or of events")->required();
+  CLI::App* exporting = AddOutboxAction(*parent, "export", "Print them whole, payloads included, as JSON Lines", command);
+  AddWhichRows(*exporting, command);
+  exporting->add_option("-o,--output", outbox.output, "File to write to instead of stdout");
+  CLI::App* purge =
+      AddOutboxAction(*parent, "purge", "Give up for good all that waits for a sink that is not configured any more", command);
+  purge->add_option("lane", outbox.lane, "SINK/CLASS")->required();
+  purge->add_flag("-y,--yes", outbox.yes, "Do not ask; needed where there is no terminal to ask on");
+  CLI::App* move = AddOutboxAction(*parent, "move", "Give what waits for a sink that is not configured any more to another sink", command);
+  move->add_option("from", outbox.lane, "SINK/CLASS that nobody forwards")->required();
+  move->add_option("to", outbox.to, "SINK/CLASS of a sink that is configured")->required();
+  move->add_option("--destination", outbox.destination, "Where all of them go (topic, stream), instead of each event's own");
+  parent->footer(std::string(kWhoIsAsked) +
+                 "\nExamples:\n"
+                 "  sluice outbox stats\n"
+                 "  sluice outbox list --sink cloud -n 20\n"
+                 "  sluice outbox export --sink old -o old.jsonl && sluice outbox purge old/normal\n"
+                 "  sluice outbox move old/normal cloud/normal --destination plant.telemetry");
 }
 
 void AddRules(CLI::App& app, Command& command) {
@@ -113,6 +160,7 @@ std::variant<Command, int> ParseCommandLine(int argc, char** argv) {
   reload->add_flag("--dry-run", command.dry_run, "Only show what would change");
   reload->add_flag("--json", command.json, "JSON Lines instead of text");
   AddDeadLetters(app, command);
+  AddOutbox(app, command);
   AddRules(app, command);
 
   CLI::App* config = app.add_subcommand("config", "Look at the configuration");

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <variant>
 #include <vector>
@@ -18,6 +19,7 @@ enum class Verb {
   kStatus,
   kReload,
   kDeadLetters,
+  kOutbox,
   kRulesList,
   kRulesTest,
   kVersion
@@ -33,14 +35,29 @@ struct DeadLettersCommand {
   std::string output;      ///< export: a file; empty: stdout.
 };
 
+/// `sluice outbox ACTION`.
+struct OutboxCommand {
+  std::string action;            ///< stats, list, show, export, purge or move.
+  std::vector<std::string> ids;  ///< show: <lane>/<seq>, or the event's id.
+  std::string sink;              ///< list, export: only of this one; empty: every sink.
+  std::string lane_class;        ///< Likewise.
+  std::uint64_t limit = 0;       ///< list, export: so many at most; 0: all.
+  std::string output;            ///< export: a file; empty: stdout.
+  std::string lane;              ///< purge, move: SINK/CLASS.
+  std::string to;                ///< move: SINK/CLASS.
+  std::string destination;       ///< move: instead of each event's own; empty: that.
+  bool yes = false;              ///< purge: do not ask.
+};
+
 struct Command {
   Verb verb = Verb::kRun;
   std::string config_file = "/etc/sluice/sluice.json";
   std::string topic;         ///< explain: of the event.
   std::string payload_file;  ///< explain: of the event; "-": standard input; empty: none.
-  bool json = false;         ///< status, dead-letters list, rules: for programs.
-  std::string socket;        ///< status, dead-letters: instead of the one in the configuration.
+  bool json = false;         ///< For programs.
+  std::string socket;        ///< Of what asks a daemon: this one, whatever the configuration says; and nobody else.
   DeadLettersCommand dead_letters;
+  OutboxCommand outbox;
   std::vector<std::string> scenarios;  ///< rules test: files.
   bool verbose = false;                ///< rules test: tell the alerts of scenarios that are as expected, too.
   std::chrono::seconds stop_limit{5};  ///< run: how long a stop waits for the sinks' last answers.

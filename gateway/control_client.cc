@@ -64,6 +64,14 @@ class Connection {
 
 }  // namespace
 
+bool IsUnanswered(const std::string& path) {
+  const Result<sockaddr_un> address = ControlAddress(path);
+  const int fd = address ? ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) : -1;
+  if (fd < 0) return false;
+  Connection connection(fd);
+  return !connection.Connect(*address) && (errno == ENOENT || errno == ECONNREFUSED);
+}
+
 Result<void> AskDaemon(const std::string& path, const Json& request, const std::function<bool(const Json&)>& on_line) {
   const Result<sockaddr_un> address = ControlAddress(path);
   if (!address) return tl::unexpected<Error>(address.error());

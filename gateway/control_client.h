@@ -9,6 +9,9 @@
 
 namespace sluice {
 
+/// No process answers at `path`: there is no socket, or one that a dead process left.
+bool IsUnanswered(const std::string& path);
+
 /// Sends `request` to the daemon at `path` and runs `on_line` for each line of its answer but the last; false ends it early. kUnavailable:
 /// no daemon answers; kInvalid: it refuses, and why.
 Result<void> AskDaemon(const std::string& path, const nlohmann::ordered_json& request,

@@ -32,6 +32,8 @@
 #include "gateway/log.h"
 #include "gateway/loop.h"
 #include "gateway/monitoring_pages.h"
+#include "gateway/outbox_desk.h"
+#include "gateway/outbox_tasks.h"
 #include "gateway/progress.h"
 #include "gateway/reload_task.h"
 #include "gateway/rules_task.h"
@@ -196,11 +198,13 @@ class Daemon {
       AppendCloudEventJson(event, row, json);
       return json;
     };
-    letter_desk_.emplace(LetterDesk{*store_, assembly_->gateway().committer(), store_->lanes(), assembly_->identity(), event_json});
+    desk_.emplace(OutboxDesk{*store_, assembly_->gateway().committer(), wall_clock_, store_->lanes(), SinkTypes(config()),
+                             assembly_->identity(), config().outbox.max_bytes, event_json});
   }
 
   void AddCommands() {
-    HandleDeadLetters(commands_, *letter_desk_);
+    HandleDeadLetters(commands_, *desk_);
+    HandleOutbox(commands_, *desk_);
     commands_.Add("rules", RulesHandler([this] { return assembly_->gateway().RuleStatuses(); }), CommandKind::kReport);
     commands_.Add("status", StatusHandler(*store_, [this] { return Status(); }), CommandKind::kDocument);
     commands_.Add("reload", ReloadHandler([this](bool dry_run, auto done) { Reload(dry_run, std::move(done)); }));
@@ -247,6 +251,7 @@ class Daemon {
     facts.max_bytes = config().outbox.max_bytes;
     facts.sources = assembly_->gateway().Sources();
     facts.lanes = store_->lanes();
+    for (const SinkConfig& sink : config().sinks) facts.sinks.insert(sink.name);
     facts.forwarders = assembly_->gateway().Forwarders();
     facts.rules = assembly_->gateway().RuleStatuses();
     facts.certificates = CertificatesOf(config());
@@ -506,7 +511,7 @@ class Daemon {
   std::unique_ptr<AckGate> gate_;
   std::unique_ptr<MqttControl> mqtt_control_;
   std::unique_ptr<Assembly> assembly_;
-  std::optional<LetterDesk> letter_desk_;
+  std::optional<OutboxDesk> desk_;
   ControlCommands commands_;
   std::unique_ptr<ControlSocket> control_socket_;
   std::optional<LedgerDesk> ledger_desk_;

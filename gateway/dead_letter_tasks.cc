@@ -1,12 +1,12 @@
 #include "gateway/dead_letter_tasks.h"
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
 
 #include "gateway/json_text.h"
 #include "gateway/letter_selection.h"
+#include "gateway/row_json.h"
 
 namespace sluice {
 namespace {
@@ -17,46 +17,23 @@ std::string Line(const Json& json) {
   return JsonText(json) + "\n";
 }
 
-const LaneState& LaneOf(const LetterDesk& desk, LaneId id) {
-  return *std::find_if(desk.lanes.begin(), desk.lanes.end(), [&](const LaneState& lane) { return lane.id == id; });
-}
-
-Json LetterJson(const LetterDesk& desk, const KeptLetter& kept) {
-  const LaneState& lane = LaneOf(desk, kept.letter.lane);
-  const std::string seq = std::to_string(kept.letter.seq);
-  Json json{{"id", std::to_string(lane.id) + "/" + seq},
-            {"event", desk.identity.gateway_id + ":" + desk.identity.outbox_id + ":" + seq},
-            {"sink", lane.sink},
-            {"class", lane.lane_class},
-            {"time", CloudEvent::FormatTime(kept.letter.when)},
-            {"reason", kept.letter.reason},
-            {"attempts", kept.letter.attempts},
-            {"topic", kept.row.event.topic},
-            {"destination", kept.row.destination},
-            {"key", kept.row.Key()},
-            {"bytes", kept.payload_bytes}};
+Json LetterJson(const OutboxDesk& desk, const KeptLetter& kept) {
+  Json json = RowName(desk.LaneOf(kept.letter.lane), kept.letter.seq, desk.identity);
+  json["time"] = CloudEvent::FormatTime(kept.letter.when);
+  json["reason"] = kept.letter.reason;
+  json["attempts"] = kept.letter.attempts;
+  json["topic"] = kept.row.event.topic;
+  json["destination"] = kept.row.destination;
+  json["key"] = kept.row.Key();
+  json["bytes"] = kept.payload_bytes;
   if (kept.damaged) json["damaged"] = true;
   return json;
-}
-
-// With the payload: what the list has, what the event itself does not say, and the event.
-std::string WholeLetter(const LetterDesk& desk, const KeptLetter& kept) {
-  Json json = LetterJson(desk, kept);
-  const Event& event = kept.row.event;
-  json["source"] = kept.row.source;
-  json["qos"] = event.qos;
-  json["retained"] = event.retained;
-  json["properties"] = Json::array();
-  for (const Property& property : event.properties) json["properties"].push_back({{"name", property.name}, {"value", property.value}});
-  std::string text = JsonText(json);
-  text.pop_back();
-  return text + ",\"cloudevent\":" + desk.event_json(kept.row) + "}";
 }
 
 /// Goes over a selection page by page; what is done with a page is the subclass's.
 class LetterTask : public ControlTask {
  public:
-  LetterTask(const LetterDesk& desk, LetterSelection selection, bool with_payload, ControlAnswer& answer)
+  LetterTask(const OutboxDesk& desk, LetterSelection selection, bool with_payload, ControlAnswer& answer)
       : desk_(desk), answer_(answer), selection_(std::move(selection)), with_payload_(with_payload) {}
 
   void Next() override {
@@ -81,7 +58,7 @@ class LetterTask : public ControlTask {
     return seqs;
   }
 
-  const LetterDesk& desk_;
+  const OutboxDesk& desk_;
   ControlAnswer& answer_;
 
  private:
@@ -118,7 +95,7 @@ class ExportTask : public LetterTask {
  private:
   void OnPage(LaneId, LetterPage page) override {
     std::string lines;
-    for (const KeptLetter& kept : page.letters) lines += WholeLetter(desk_, kept) + "\n";
+    for (const KeptLetter& kept : page.letters) lines += WithEvent(LetterJson(desk_, kept), kept.row, desk_.event_json) + "\n";
     answer_.Send(std::move(lines));
   }
 };
@@ -151,25 +128,30 @@ class ReplayTask : public LetterTask {
     stay_ += std::erase_if(page.letters, [](const KeptLetter& kept) { return kept.letter.attempts == 0; });
     if (page.letters.empty()) return Tell();
     if (!Hold(lane)) {
-      return answer_.Fail("the letters of lane " + std::to_string(lane) + " have nowhere to go: the sink `" + LaneOf(desk_, lane).sink +
+      return answer_.Fail("the letters of lane " + std::to_string(lane) + " have nowhere to go: the sink `" + desk_.LaneOf(lane).sink +
                           "` is not configured any more, or the daemon is stopping; export and purge them, or configure it again");
     }
     const std::size_t letters = page.letters.size();
-    desk_.committer.Replay({lane, SeqsOf(page)}, [this, letters](const Result<void>& result) {
+    desk_.reentry.Replay({lane, SeqsOf(page), BytesOf(page)}, [this, letters](const Result<void>& result) {
       if (!result) return Fail(result.error());
       replayed_ += letters;
       Tell();
     });
   }
+  static Bytes BytesOf(const LetterPage& page) {
+    Bytes bytes = 0;
+    for (const KeptLetter& kept : page.letters) bytes += Footprint(kept.row) + kept.payload_bytes;
+    return bytes;
+  }
   void Tell() { answer_.Send(Line({{"replayed", replayed_}, {"stay", stay_}})); }
   bool Hold(LaneId lane) {
     if (held_ == lane) return true;
     Leave();
-    if (desk_.committer.Hold(lane)) held_ = lane;
+    if (desk_.reentry.Hold(lane)) held_ = lane;
     return held_.has_value();
   }
   void Leave() override {
-    if (held_) desk_.committer.Release(*held_);
+    if (held_) desk_.reentry.Release(*held_);
     held_.reset();
   }
 
@@ -179,7 +161,7 @@ class ReplayTask : public LetterTask {
 };
 
 template <typename Task>
-ControlHandler HandlerOf(const LetterDesk& desk, bool with_payload) {
+ControlHandler HandlerOf(const OutboxDesk& desk, bool with_payload) {
   return [&desk, with_payload](const nlohmann::json& request, ControlAnswer& answer) -> Result<std::unique_ptr<ControlTask>> {
     Result<LetterSelection> selection = LetterSelection::Parse(request, desk.lanes, desk.identity);
     if (!selection) return tl::unexpected<Error>(selection.error());
@@ -189,7 +171,7 @@ ControlHandler HandlerOf(const LetterDesk& desk, bool with_payload) {
 
 }  // namespace
 
-void HandleDeadLetters(ControlCommands& commands, const LetterDesk& desk) {
+void HandleDeadLetters(ControlCommands& commands, const OutboxDesk& desk) {
   commands.Add("dead-letters.list", HandlerOf<ListTask>(desk, false), CommandKind::kEvents);
   commands.Add("dead-letters.export", HandlerOf<ExportTask>(desk, true), CommandKind::kEvents);
   commands.Add("dead-letters.purge", HandlerOf<PurgeTask>(desk, false), CommandKind::kChange);

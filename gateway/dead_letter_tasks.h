@@ -7,27 +7,12 @@
 // Loop thread.
 #pragma once
 
-#include <functional>
-#include <string>
-#include <vector>
-
-#include "gateway/cloud_event.h"
-#include "gateway/committer.h"
 #include "gateway/control_commands.h"
-#include "gateway/ports.h"
+#include "gateway/outbox_desk.h"
 
 namespace sluice {
 
-/// What the tasks work with; all of it outlives them.
-struct LetterDesk {
-  EventStore& store;
-  Committer& committer;
-  std::vector<LaneState> lanes;  ///< All of the outbox. Only their names are used.
-  Identity identity;
-  /// A row as a CloudEvent in JSON.
-  std::function<std::string(const Row&)> event_json;
-};
-
-void HandleDeadLetters(ControlCommands& commands, const LetterDesk& desk);
+/// `desk` outlives the tasks.
+void HandleDeadLetters(ControlCommands& commands, const OutboxDesk& desk);
 
 }  // namespace sluice

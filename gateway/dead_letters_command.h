@@ -1,12 +1,11 @@
-// `sluice dead-letters`: asks the daemon at `socket` and prints its answer. The exit status.
+// `sluice dead-letters`: asks and prints the answer. The exit status.
 #pragma once
 
-#include <string>
-
+#include "gateway/ask.h"
 #include "gateway/cli.h"
 
 namespace sluice {
 
-int RunDeadLetters(const Command& command, const std::string& socket);
+int RunDeadLetters(const Command& command, const Ask& ask);
 
 }  // namespace sluice

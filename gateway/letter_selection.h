@@ -1,15 +1,14 @@
-// Which dead letters a request of the command line means, and the way over them, a page at a time.
-//
-//   "ids": ["<lane>/<seq>" or an event's id, ...]    or    "all": true, with "sink" and "class" to narrow it
+// Which dead letters a request of the command line means (gateway/lane_ranges.h), and the way over them, a page at a time.
 //
 // Pure.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
-#include <string>
+#include <utility>
 #include <vector>
 
 #include "gateway/cloud_event.h"
+#include "gateway/lane_ranges.h"
 #include "gateway/ports.h"
 
 namespace sluice {
@@ -19,23 +18,17 @@ class LetterSelection {
   /// kInvalid: the request does not say which, or names what there is not.
   static Result<LetterSelection> Parse(const nlohmann::json& request, const std::vector<LaneState>& lanes, const Identity& identity);
 
-  bool IsAtEnd() const { return at_ == ranges_.size(); }
+  bool IsAtEnd() const { return ranges_.IsAtEnd(); }
   /// Of the next page. REQUIRES: not at the end.
-  LaneId lane() const { return ranges_[at_].lane; }
+  LaneId lane() const { return ranges_.lane(); }
   LetterQuery NextQuery(bool with_payload) const;
   /// Drops from `page`, the answer to NextQuery, what is not meant, and goes on behind it.
   void Advance(LetterPage& page);
 
  private:
-  struct Range {
-    LaneId lane;
-    Seq after;
-    Seq last;
-  };
-  Result<void> AddId(const std::string& id, const std::vector<LaneState>& lanes, const Identity& identity);
+  explicit LetterSelection(LaneRanges ranges) : ranges_(std::move(ranges)) {}
 
-  std::vector<Range> ranges_;
-  std::size_t at_ = 0;
+  LaneRanges ranges_;
 };
 
 }  // namespace sluice

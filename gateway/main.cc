@@ -2,8 +2,10 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iostream>
 #include <iterator>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
 
@@ -11,10 +13,15 @@
 #include "config/load.h"
 #include "config/schema.h"
 #include "config/show.h"
+#include "gateway/ask.h"
 #include "gateway/cli.h"
+#include "gateway/control_client.h"
 #include "gateway/daemon.h"
 #include "gateway/dead_letters_command.h"
 #include "gateway/explain.h"
+#include "gateway/offline.h"
+#include "gateway/outbox_command.h"
+#include "gateway/paint.h"
 #include "gateway/reload_command.h"
 #include "gateway/rules_command.h"
 #include "gateway/status_command.h"
@@ -81,16 +88,45 @@ int ExplainEvent(const Command& command) {
   return kExitOk;
 }
 
-/// The control socket of the daemon that the command line means. A daemon runs with what was good before: mistakes are for `check`.
-std::string SocketOf(const Command& command) {
-  if (!command.socket.empty()) return command.socket;
-  const LoadedConfig loaded = LoadConfig(command.config_file, ReferenceMode::kCheckOnly);
-  if (!loaded.mistakes.empty()) std::fprintf(stderr, "warning: %s has mistakes (sluice check)\n", command.config_file.c_str());
-  return loaded.config.control.socket.empty() ? kServiceSocket : loaded.config.control.socket;
+/// Resolved if all that it refers to is at hand; for the outbox it seldom matters.
+LoadedConfig LoadToAsk(const std::string& path) {
+  LoadedConfig loaded = LoadConfig(path, ReferenceMode::kResolve);
+  return loaded.mistakes.empty() ? std::move(loaded) : LoadConfig(path, ReferenceMode::kCheckOnly);
 }
 
-int AskWith(const Command& command, int (*ask)(const Command&, const std::string& socket)) {
-  return ask(command, SocketOf(command));
+/// Asks the daemon; if none runs, the outbox itself.
+Result<void> AskEither(const Config& config, const nlohmann::ordered_json& request,
+                       const std::function<bool(const nlohmann::ordered_json&)>& on_line) {
+  const std::string& socket = config.control.socket;
+  if (!IsUnanswered(socket)) return AskDaemon(socket, request, on_line);
+  const auto tell = [&] { std::fprintf(stderr, "note: no daemon runs; %s itself is opened\n", config.outbox.path.c_str()); };
+  Result<void> asked = AskOffline(config, request, tell, on_line);
+  if (asked || asked.error().code == ErrorCode::kInvalid) return asked;
+  if (asked.error().code == ErrorCode::kLocked) {
+    return Fail(ErrorCode::kLocked, "no daemon answers on " + socket + ", but one has the outbox: " + asked.error().message +
+                                        "; it starts, stops or hangs (systemctl status sluice), or has another control.socket");
+  }
+  return Fail(asked.error().code, "no daemon answers on " + socket + ", and the outbox cannot be opened: " + asked.error().message +
+                                      "; as which user, and with which configuration (-c), does the daemon run?");
+}
+
+/// A daemon runs with what was good before: mistakes are for `check`. Without one, what has mistakes does not say where the outbox is.
+/// `daemon_only`: the outbox alone cannot answer.
+int AskWith(const Command& command, int (*run)(const Command&, const Ask&), bool daemon_only = false) {
+  if (!command.socket.empty()) {
+    return run(command, [&](const auto& request, const auto& on_line) { return AskDaemon(command.socket, request, on_line); });
+  }
+  const LoadedConfig loaded = LoadToAsk(command.config_file);
+  const bool broken = !loaded.mistakes.empty();
+  const std::string socket = loaded.config.control.socket.empty() ? kServiceSocket : loaded.config.control.socket;
+  if (broken) std::fprintf(stderr, "warning: %s has mistakes (sluice check)\n", command.config_file.c_str());
+  if (broken && IsUnanswered(socket)) {
+    PrintError("no daemon answers on " + socket + ", and the configuration that says where its outbox is has mistakes");
+    return kExitUsage;
+  }
+  return run(command, [&](const auto& request, const auto& on_line) {
+    return daemon_only || broken ? AskDaemon(socket, request, on_line) : AskEither(loaded.config, request, on_line);
+  });
 }
 
 int Main(int argc, char** argv) {
@@ -115,11 +151,13 @@ int Main(int argc, char** argv) {
     case Verb::kStatus:
       return AskWith(command, ShowStatus);
     case Verb::kReload:
-      return AskWith(command, Reload);
+      return AskWith(command, Reload, true);
     case Verb::kDeadLetters:
       return AskWith(command, RunDeadLetters);
+    case Verb::kOutbox:
+      return AskWith(command, RunOutbox);
     case Verb::kRulesList:
-      return AskWith(command, ListRules);
+      return AskWith(command, ListRules, true);
     case Verb::kRulesTest:
       return TestRules(command, LoadForTest);
     case Verb::kVersion:

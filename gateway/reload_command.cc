@@ -3,8 +3,8 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
-#include "gateway/control_client.h"
 #include "gateway/json_text.h"
+#include "gateway/paint.h"
 
 namespace sluice {
 namespace {
@@ -21,7 +21,7 @@ std::string TextOf(const Json& line, bool dry_run, std::size_t changes) {
 
 }  // namespace
 
-int Reload(const Command& command, const std::string& socket) {
+int Reload(const Command& command, const Ask& ask) {
   bool has_mistakes = false;
   std::size_t changes = 0;
   const auto print = [&](const Json& line) {
@@ -31,9 +31,9 @@ int Reload(const Command& command, const std::string& socket) {
     std::fprintf(line.contains("mistake") && !command.json ? stderr : stdout, "%s\n", text.c_str());
     return true;
   };
-  const Result<void> asked = AskDaemon(socket, {{"command", "reload"}, {"dry_run", command.dry_run}}, print);
+  const Result<void> asked = ask({{"command", "reload"}, {"dry_run", command.dry_run}}, print);
   if (asked) return kExitOk;
-  std::fprintf(stderr, "error: %s\n", asked.error().message.c_str());
+  PrintError(asked.error().message);
   return has_mistakes ? kExitUsage : kExitFailed;
 }
 

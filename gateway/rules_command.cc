@@ -8,7 +8,7 @@
 #include <optional>
 
 #include "gateway/alert_document.h"
-#include "gateway/control_client.h"
+#include "gateway/paint.h"
 #include "gateway/rule_scenario.h"
 
 namespace sluice {
@@ -43,7 +43,7 @@ Result<RuleScenario> ReadScenario(const std::string& path) {
 }
 
 int Complain(const std::string& path, const std::string& message) {
-  std::fprintf(stderr, "error: %s: %s\n", path.c_str(), message.c_str());
+  PrintError(path + ": " + message);
   return kExitUsage;
 }
 
@@ -76,7 +76,7 @@ int TestOne(const Command& command, const std::string& path, const std::function
 
 }  // namespace
 
-int ListRules(const Command& command, const std::string& socket) {
+int ListRules(const Command& command, const Ask& ask) {
   bool is_first = true;
   const auto print = [&](const nlohmann::ordered_json& rule) {
     if (command.json) {
@@ -88,9 +88,9 @@ int ListRules(const Command& command, const std::string& socket) {
     PrintRule(rule);
     return true;
   };
-  const Result<void> asked = AskDaemon(socket, {{"command", "rules"}}, print);
+  const Result<void> asked = ask({{"command", "rules"}}, print);
   if (!asked) {
-    std::fprintf(stderr, "error: %s\n", asked.error().message.c_str());
+    PrintError(asked.error().message);
     return kExitFailed;
   }
   if (is_first && !command.json) std::printf("there are no rules\n");

@@ -6,36 +6,18 @@
 #include <string_view>
 
 #include "gateway/cloud_event.h"
+#include "gateway/counter_json.h"
 
 namespace sluice {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-// Puts the counters below `prefix` into `object`; those named in `always` are there also if they were never counted.
-void AddCounters(const StoreCounters& counters, const std::string& prefix, std::initializer_list<const char*> always, Json& object) {
-  for (const char* name : always) object[name] = 0;
-  for (auto it = counters.values.lower_bound(prefix); it != counters.values.end() && it->first.rfind(prefix, 0) == 0; ++it) {
-    const std::string name = it->first.substr(prefix.size());
-    const std::size_t slash = name.find('/');
-    if (slash == std::string::npos) {
-      object[name] = it->second;
-    } else {
-      object[name.substr(0, slash)][name.substr(slash + 1)] = it->second;
-    }
-  }
-}
-
-std::int64_t Counter(const StoreCounters& counters, const std::string& name) {
-  const auto it = counters.values.find(name);
-  return it == counters.values.end() ? 0 : it->second;
-}
-
 Json SourceDocument(const SourceStatus& source, const StoreCounters& counters) {
   Json json{{"state", source.state}};
   if (!source.last_error.empty()) json["last_error"] = source.last_error;
   for (const auto& [loss, times] : source.losses) json["since_start"][loss] = times;
-  AddCounters(counters, "source/" + source.name + "/", {"received", "routed", "unrouted"}, json);
+  AddSourceCounters(counters, source.name, json);
   return json;
 }
 
@@ -49,23 +31,24 @@ Json CertificateDocument(const CertificateStatus& certificate) {
   return json;
 }
 
+std::string StateWithoutForwarder(const LaneState& lane, const StatusFacts& facts) {
+  if (!facts.sinks.contains(lane.sink)) return "orphaned";
+  return facts.running ? "unused" : "stopped";
+}
+
 Json LaneDocument(const LaneState& lane, const StatusFacts& facts) {
   const std::vector<ForwarderStatus>& forwarders = facts.forwarders;
   Json json{{"id", lane.id}, {"sink", lane.sink}, {"class", lane.lane_class}};
   const auto it = std::find_if(forwarders.begin(), forwarders.end(), [&](const ForwarderStatus& f) { return f.lane == lane.id; });
-  json["state"] = it == forwarders.end() ? "not configured" : it->state;
-  const auto oldest = facts.counters.oldest.find(lane.id);
-  if (oldest != facts.counters.oldest.end()) {
-    json["oldest_age_s"] = std::max<std::int64_t>(0, std::chrono::floor<std::chrono::seconds>(facts.clock.wall - oldest->second).count());
-  }
+  json["state"] = it == forwarders.end() ? StateWithoutForwarder(lane, facts) : it->state;
+  AddOldestAge(facts.counters, lane.id, facts.clock.wall, json);
   if (it != forwarders.end()) json["in_flight"] = it->in_flight;
   if (it != forwarders.end()) json["sent_bytes_today"] = it->sent_today;
   if (it != forwarders.end() && !it->last_error.empty()) {
     json["last_error"] = it->last_error;
     json["last_error_time"] = CloudEvent::FormatTime(it->last_error_time);
   }
-  AddCounters(facts.counters, "lane/" + std::to_string(lane.id) + "/", {"in", "delivered", "pending", "pending_bytes", "dead_lettered"},
-              json);
+  AddLaneCounters(facts.counters, lane.id, json);
   return json;
 }
 
@@ -108,18 +91,22 @@ std::string ErrorLine(const Json& part) {
 }  // namespace
 
 Json StatusDocument(const StatusFacts& facts) {
-  Json json{{"version", facts.version},
-            {"gateway", facts.gateway_id},
-            {"outbox", facts.outbox_id},
-            {"config", facts.config_hash},
-            {"config_since", CloudEvent::FormatTime(facts.last_reload)},
-            {"time", CloudEvent::FormatTime(facts.clock.wall)},
-            {"clock_synchronized", facts.clock.synchronized},
-            {"uptime_s", facts.uptime.count()},
-            {"start_reason", facts.start_reason}};
+  Json json{{"version", facts.version}, {"gateway", facts.gateway_id}, {"outbox", facts.outbox_id}};
+  if (facts.running) {
+    json["config"] = facts.config_hash;
+    json["config_since"] = CloudEvent::FormatTime(facts.last_reload);
+  } else {
+    json["running"] = false;
+  }
+  json["time"] = CloudEvent::FormatTime(facts.clock.wall);
+  json["clock_synchronized"] = facts.clock.synchronized;
+  if (facts.running) {
+    json["uptime_s"] = facts.uptime.count();
+    json["start_reason"] = facts.start_reason;
+  }
   if (!facts.config_problem.empty()) json["config_problem"] = facts.config_problem;
-  json["disk"] = {{"used_bytes", facts.counters.file_bytes}, {"max_bytes", facts.max_bytes}, {"free_bytes", facts.counters.free_bytes}};
-  json["dead_letters_bytes"] = Counter(facts.counters, "dead_letters_bytes");
+  json["disk"] = DiskJson(facts.counters, facts.max_bytes);
+  json["dead_letters_bytes"] = CounterOf(facts.counters, "dead_letters_bytes");
   json["certificates"] = Json::array();
   for (const CertificateStatus& certificate : facts.certificates) json["certificates"].push_back(CertificateDocument(certificate));
   json["sources"] = Json::object();
@@ -130,21 +117,40 @@ Json StatusDocument(const StatusFacts& facts) {
   return json;
 }
 
-std::string StatusText(const Json& document) {
-  std::string text = "sluice " + Scalar(document["version"]) + ", gateway " + Scalar(document["gateway"]) + ", outbox " +
-                     Scalar(document["outbox"]) + ", config " + Scalar(document["config"]) + "\n";
+namespace {
+
+// Green: as it should be. Red: somebody has to look.
+Ink InkOf(const std::string& state) {
+  if (state == "live" || state == "connected") return Ink::kGreen;
+  return state == "waiting" || state == "orphaned" || state == "paused" ? Ink::kRed : Ink::kPlain;
+}
+
+std::string HeadText(const Json& document, const Paint& paint) {
+  std::string text =
+      "sluice " + Scalar(document["version"]) + ", gateway " + Scalar(document["gateway"]) + ", outbox " + Scalar(document["outbox"]);
+  const bool running = document.contains("uptime_s");
+  if (running) text += ", config " + Scalar(document["config"]);
+  text += "\n";
   if (document.contains("config_problem"))
-    text += "NOT the configuration that stands in the files: " + Scalar(document["config_problem"]) + "\n";
-  text += "up " + Scalar(document["uptime_s"]) + " s after a start by " + Scalar(document["start_reason"]) + ", clock " +
-          (document["clock_synchronized"] ? "synchronized" : "not synchronized") + "\n";
+    text += paint("NOT the configuration that stands in the files: " + Scalar(document["config_problem"]), Ink::kRed) + "\n";
+  text += running ? "up " + Scalar(document["uptime_s"]) + " s after a start by " + Scalar(document["start_reason"])
+                  : paint("not running", Ink::kRed);
+  return text + ", clock " + (document["clock_synchronized"] ? "synchronized" : "not synchronized") + "\n";
+}
+
+}  // namespace
+
+std::string StatusText(const Json& document, const Paint& paint) {
+  const auto state_of = [&](const Json& part) { return " (" + paint(Scalar(part["state"]), InkOf(Scalar(part["state"]))) + ")"; };
+  std::string text = HeadText(document, paint);
   text += "disk  " + Members(document["disk"], {}) + "  dead_letters_bytes " + Scalar(document["dead_letters_bytes"]) + "\n";
   for (const Json& certificate : document["certificates"]) text += "certificate" + Members(certificate, {}) + "\n";
   for (const auto& [name, source] : document["sources"].items()) {
-    text += "source " + name + " (" + Scalar(source["state"]) + ")" + Members(source, {"state", "last_error"}) + "\n" + ErrorLine(source);
+    text += "source " + name + state_of(source) + Members(source, {"state", "last_error"}) + "\n" + ErrorLine(source);
   }
   if (document.contains("alerts")) text += "alerts" + Members(document["alerts"], {}) + "\n";
   for (const Json& lane : document["lanes"]) {
-    text += "lane " + Scalar(lane["id"]) + " " + Scalar(lane["sink"]) + "/" + Scalar(lane["class"]) + " (" + Scalar(lane["state"]) + ")" +
+    text += "lane " + Scalar(lane["id"]) + " " + Scalar(lane["sink"]) + "/" + Scalar(lane["class"]) + state_of(lane) +
             Members(lane, {"id", "sink", "class", "state", "last_error", "last_error_time"}) + "\n" + ErrorLine(lane);
   }
   return text;

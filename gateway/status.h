@@ -6,17 +6,22 @@
 //   alerts{rules, pending, firing, suppressed, forgotten}, if there are rules; each by itself: `sluice rules list`
 //   lanes[id, sink, class, state, in_flight, oldest_age_s, sent_bytes_today, last_error, last_error_time, and its counters]
 //
+// A lane is "orphaned" if its sink is not configured any more. Without a daemon that runs, `running` is false and uptime_s, start_reason,
+// config, config_since and alerts are not there.
+//
 // `config` is a hash of what is in force, without secrets. Counters are those of the ledger (store/FORMAT.md), whatever there are:
 // `refused/too_large` is the member `too_large` of `refused`.
 #pragma once
 
 #include <chrono>
 #include <nlohmann/json_fwd.hpp>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "config/config.h"
 #include "gateway/forwarder.h"
+#include "gateway/paint.h"
 #include "gateway/ports.h"
 #include "gateway/result.h"
 #include "gateway/rules.h"
@@ -30,6 +35,7 @@ struct CertificateStatus {
 };
 
 struct StatusFacts {
+  bool running = true;  ///< False: no daemon has the outbox, somebody looks at the file alone.
   std::string version;
   std::string gateway_id;
   std::string outbox_id;
@@ -43,6 +49,7 @@ struct StatusFacts {
   Bytes max_bytes = 0;
   std::vector<SourceStatus> sources;
   std::vector<LaneState> lanes;  ///< All of the outbox, also those that nobody forwards any more. Only their names are used.
+  std::set<std::string> sinks;   ///< Names of those that are configured.
   std::vector<ForwarderStatus> forwarders;
   std::vector<CertificateStatus> certificates;
   std::vector<RuleStatus> rules;
@@ -54,6 +61,6 @@ struct StatusFacts {
 nlohmann::ordered_json StatusDocument(const StatusFacts& facts);
 
 /// The document for a human.
-std::string StatusText(const nlohmann::ordered_json& document);
+std::string StatusText(const nlohmann::ordered_json& document, const Paint& paint = Plain);
 
 }  // namespace sluice

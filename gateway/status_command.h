@@ -1,12 +1,11 @@
-// `sluice status`: asks the daemon at `socket` and prints its answer. The exit status.
+// `sluice status`: asks and prints the answer. The exit status.
 #pragma once
 
-#include <string>
-
+#include "gateway/ask.h"
 #include "gateway/cli.h"
 
 namespace sluice {
 
-int ShowStatus(const Command& command, const std::string& socket);
+int ShowStatus(const Command& command, const Ask& ask);
 
 }  // namespace sluice

@@ -80,7 +80,7 @@ TEST_CASE("status: every counter of the ledger shows under its source or lane, w
   CHECK(document["lanes"][0]["last_error"] == "broker down");
   CHECK(document["lanes"][0]["pending"] == 0);
   CHECK(document["lanes"][1]["in"] == 0);
-  CHECK(document["lanes"][1]["state"] == "not configured");
+  CHECK(document["lanes"][1]["state"] == "orphaned");
   CHECK(StatusText(document).find("dropped/quota 3") != std::string::npos);
 }
 

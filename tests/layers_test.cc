@@ -46,7 +46,7 @@ std::string Stem(const std::string& path) {
 
 const std::set<std::string> kBase = {"gateway/event", "gateway/result", "gateway/ports", "config/config"};
 // These know everybody.
-const std::set<std::string> kComposition = {"gateway/main", "gateway/daemon", "gateway/assembly"};
+const std::set<std::string> kComposition = {"gateway/main", "gateway/daemon", "gateway/assembly", "gateway/offline"};
 const std::set<std::string> kPure = {"gateway/topic",
                                      "gateway/template",
                                      "gateway/router",

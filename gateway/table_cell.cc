@@ -1,0 +1,20 @@
+#include "gateway/table_cell.h"
+
+#include <nlohmann/json.hpp>
+
+#include "gateway/cli.h"
+#include "gateway/paint.h"
+
+namespace sluice {
+
+std::string Cell(const nlohmann::ordered_json& line, const char* name) {
+  if (!line.contains(name)) return "";
+  return line[name].is_string() ? Printable(line[name].get<std::string>()) : line[name].dump();
+}
+
+int Failed(const std::string& why) {
+  PrintError(why);
+  return kExitFailed;
+}
+
+}  // namespace sluice
