@@ -78,9 +78,19 @@ Result<std::unique_ptr<Sink>> Assembly::MakeSinkOf(const std::string& sink, cons
 void Assembly::Complete(Store& store, std::function<StatusFacts()> status) {
   std::vector<LaneState> lanes = LanesWithRows(store.lanes());
   std::vector<std::unique_ptr<Sink>> sinks = TakeSinks(lanes);
-  Gateway::Parts parts{surroundings_.loop,      surroundings_.wall_clock, inbox_,           store,         store.last_seq(),
-                       store.clock(),           std::move(lanes),         std::move(sinks), MakeSources(), std::move(rules_),
-                       store.TakeRuleRecords(), std::move(status)};
+  Gateway::Parts parts{surroundings_.loop,
+                       surroundings_.wall_clock,
+                       inbox_,
+                       store,
+                       store.last_seq(),
+                       store.clock(),
+                       std::move(lanes),
+                       std::move(sinks),
+                       MakeSources(),
+                       std::move(rules_),
+                       store.TakeRuleRecords(),
+                       std::move(status),
+                       &surroundings_.tap};
   gateway_ = std::make_unique<Gateway>(config_, std::move(*router_), std::move(parts));
 }
 

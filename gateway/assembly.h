@@ -13,6 +13,7 @@
 #include "config/config.h"
 #include "drivers/ack_gate.h"
 #include "drivers/mqtt_control.h"
+#include "gateway/event_tap.h"
 #include "gateway/gateway.h"
 #include "gateway/inbox.h"
 #include "gateway/loop.h"
@@ -29,6 +30,7 @@ class Assembly {
     const WallClock& wall_clock;
     AckGate& gate;
     MqttControl& control;
+    EventTap& tap;
   };
 
   /// The lanes that the routes of `config` lead to, in the router's order: an outbox is opened with them. kInvalid: see Router::Create.

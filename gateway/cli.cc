@@ -61,7 +61,11 @@ void AddDeadLetters(CLI::App& app, Command& command) {
   AddIds(*exporting, command);
   exporting->add_option("-o,--output", command.dead_letters.output, "File to write to instead of stdout");
   AddIdsOrAll(*AddAction(*letters, "purge", "Delete them for good", command), command);
-  letters->footer(kWhoIsAsked);
+  letters->footer(std::string(kWhoIsAsked) +
+                  "\nExamples:\n"
+                  "  sluice dead-letters list --sink cloud\n"
+                  "  sluice dead-letters replay 1/4711\n"
+                  "  sluice dead-letters export -o letters.jsonl && sluice dead-letters purge --all");
 }
 
 CLI::App* AddOutboxAction(CLI::App& parent, const std::string& name, const std::string& text, Command& command) {
@@ -108,6 +112,23 @@ void AddOutbox(CLI::App& app, Command& command) {
                  "  sluice outbox move old/normal cloud/normal --destination plant.telemetry");
 }
 
+void AddTail(CLI::App& app, Command& command) {
+  CLI::App* tail = AddVerb(app, "tail", "Show events as they come in, when they are routed; until Ctrl-C", command, Verb::kTail);
+  tail->add_option("filter", command.tail.filter, "MQTT topic filter; the gateway's own events match `$sluice/#` only")
+      ->capture_default_str();
+  tail->add_option("--source", command.tail.source, "Only of this source");
+  tail->add_option("-n,--limit", command.tail.limit, "End after so many");
+  tail->add_flag("--json", command.json, "JSON Lines with CloudEvents");
+  AddSocketOptions(*tail, command);
+  tail->footer(
+      "Of the running daemon only. What does not print is escaped (--json has all bytes). A terminal that is too slow misses events, and "
+      "is\n"
+      "told how many; nothing else waits for it.\n"
+      "Examples:\n"
+      "  sluice tail 'plant/+/temp' --source local\n"
+      "  sluice tail '$sluice/#' --json -n 10");
+}
+
 void AddRules(CLI::App& app, Command& command) {
   CLI::App* rules = app.add_subcommand("rules", "Alert rules: try them on scenarios, look at them at work");
   rules->require_subcommand(1);
@@ -117,6 +138,7 @@ void AddRules(CLI::App& app, Command& command) {
   AddConfigOption(*test, command, "-c,--config");
   test->add_flag("-v,--verbose", command.verbose, "Tell all alerts");
   test->add_flag("--json", command.json, "The alerts that came as JSON Lines, and nothing else");
+  test->footer("Example: sluice rules test tests/*.json -c sluice.json");
   CLI::App* list =
       AddVerb(*rules, "list", "Rules of the running daemon: states, keys, counts, last value, cost", command, Verb::kRulesList);
   AddSocketOptions(*list, command);
@@ -125,10 +147,11 @@ void AddRules(CLI::App& app, Command& command) {
 
 }  // namespace
 
-std::variant<Command, int> ParseCommandLine(int argc, char** argv) {
+std::variant<Command, int> ParseCommandLine(int argc, char** argv, const std::string& version) {
   Command command;
   CLI::App app("Sluice: durable event router from MQTT to Kafka for edge gateways", "sluice");
   app.require_subcommand(1);
+  app.set_version_flag("--version", "sluice " + version);
 
   CLI::App* run = AddVerb(app, "run", "Run the gateway in the foreground, until SIGTERM or SIGINT", command, Verb::kRun);
   AddConfigOption(*run, command);
@@ -144,21 +167,27 @@ std::variant<Command, int> ParseCommandLine(int argc, char** argv) {
   CLI::App* check =
       AddVerb(app, "check", "Report every mistake of a configuration; needs no secrets and no network", command, Verb::kCheck);
   AddConfigOption(*check, command);
+  check->add_flag("--json", command.json, "Mistakes and warnings as JSON Lines: severity, file, line, column, pointer, message");
+  check->footer("Exit status 2 if there are mistakes, 0 if there are none or warnings only.\nExample: sluice check packaging/sluice.json");
 
   CLI::App* explain =
       AddVerb(app, "explain", "Show what would happen to an event: source, routes, destinations, keys, headers", command, Verb::kExplain);
   explain->add_option("topic", command.topic, "MQTT topic of the event")->required();
   explain->add_option("payload", command.payload_file, "File with its payload; - for standard input");
   AddConfigOption(*explain, command, "-c,--config");
+  explain->add_flag("--json", command.json, "As a JSON document");
+  explain->footer("Examples:\n  sluice explain plant/graz/press/1\n  echo '{\"temp\": 81}' | sluice explain plant/graz/press/1 -");
 
-  CLI::App* status = AddVerb(app, "status", "Show what the running daemon does: sources, lanes, ledger, disk", command, Verb::kStatus);
+  CLI::App* status = AddVerb(app, "status", "Show how the gateway is doing: sources, lanes, ledger, disk", command, Verb::kStatus);
   AddSocketOptions(*status, command);
   status->add_flag("--json", command.json, "The whole document as JSON");
+  status->footer(kWhoIsAsked);
   CLI::App* reload = AddVerb(app, "reload", "Have the running daemon take up its changed configuration; on a mistake the old one goes on",
                              command, Verb::kReload);
   AddSocketOptions(*reload, command);
   reload->add_flag("--dry-run", command.dry_run, "Only show what would change");
   reload->add_flag("--json", command.json, "JSON Lines instead of text");
+  AddTail(app, command);
   AddDeadLetters(app, command);
   AddOutbox(app, command);
   AddRules(app, command);
@@ -171,8 +200,9 @@ std::variant<Command, int> ParseCommandLine(int argc, char** argv) {
   AddVerb(*config, "schema", "Print the JSON Schema of the configuration", command, Verb::kConfigSchema);
   AddVerb(*config, "keys", "Print what every key may be, is by default, and means, as Markdown", command, Verb::kConfigKeys);
 
-  AddVerb(app, "version", "Print the version", command, Verb::kVersion);
-  app.footer("Exit status: 0 ok, 1 failed, 2 wrong usage or mistakes in a configuration, 78 run with a bad configuration.");
+  CLI::App* print_version = AddVerb(app, "version", "Print the version", command, Verb::kVersion);
+  print_version->add_flag("--json", command.json, "As a JSON document");
+  app.footer("Exit status: 0 ok, 1 findings or failed, 2 wrong usage or mistakes in a configuration, 78 run with a bad configuration.");
 
   try {
     app.parse(argc, argv);

@@ -20,6 +20,7 @@ enum class Verb {
   kReload,
   kDeadLetters,
   kOutbox,
+  kTail,
   kRulesList,
   kRulesTest,
   kVersion
@@ -49,6 +50,13 @@ struct OutboxCommand {
   bool yes = false;              ///< purge: do not ask.
 };
 
+/// `sluice tail`.
+struct TailCommand {
+  std::string filter = "#";
+  std::string source;       ///< Only of this one; empty: of any.
+  std::uint64_t limit = 0;  ///< Ends after so many; 0: does not.
+};
+
 struct Command {
   Verb verb = Verb::kRun;
   std::string config_file = "/etc/sluice/sluice.json";
@@ -58,6 +66,7 @@ struct Command {
   std::string socket;        ///< Of what asks a daemon: this one, whatever the configuration says; and nobody else.
   DeadLettersCommand dead_letters;
   OutboxCommand outbox;
+  TailCommand tail;
   std::vector<std::string> scenarios;  ///< rules test: files.
   bool verbose = false;                ///< rules test: tell the alerts of scenarios that are as expected, too.
   std::chrono::seconds stop_limit{5};  ///< run: how long a stop waits for the sinks' last answers.
@@ -75,6 +84,6 @@ enum ExitStatus : int {
 };
 
 /// The command, or the exit status after help or a usage error was printed.
-std::variant<Command, int> ParseCommandLine(int argc, char** argv);
+std::variant<Command, int> ParseCommandLine(int argc, char** argv, const std::string& version);
 
 }  // namespace sluice

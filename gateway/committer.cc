@@ -377,6 +377,7 @@ void Committer::Count(Batch& batch, const std::string& source, Event event) {
   surroundings_.router.Route(event, source, routed_);
   const bool is_routed = !routed_.empty();
   ++(is_routed ? count.routed : count.unrouted);
+  if (surroundings_.tap != nullptr && surroundings_.tap->IsWatched()) surroundings_.tap->Show(event, source, is_routed ? last_seq_ + 1 : 0);
   AlertDesk* const desk = surroundings_.alert_desk;
   if (desk != nullptr) desk->OnEvent(event, source, reading_, last_seq_ + 1);
   if (is_routed) AddRows(batch, source, std::move(event));

@@ -25,6 +25,7 @@
 
 #include "gateway/alert_desk.h"
 #include "gateway/destinations.h"
+#include "gateway/event_tap.h"
 #include "gateway/forwarder.h"
 #include "gateway/histogram.h"
 #include "gateway/inbox.h"
@@ -69,6 +70,7 @@ class Committer : public Reentry {
     const WallClock& wall_clock;
     RunningClock& running_clock;
     AlertDesk* alert_desk = nullptr;  ///< None: there are no rules.
+    EventTap* tap = nullptr;          ///< None: nobody can watch.
   };
   Committer(const Options& options, const Surroundings& surroundings, Hooks hooks);
 

@@ -178,12 +178,9 @@ void ControlSocket::Resume() {
 void ControlSocket::EndTasks(bool only_of_gateway) {
   for (Session* session : std::list<Session*>(sessions_)) {
     const ControlTask* task = session->task();
-    if (task == nullptr || task->OutlivesReload()) continue;
-    if (!only_of_gateway) {
-      session->Destroy();
-    } else if (task->NeedsGateway()) {
-      session->OnGone();
-    }
+    // Not destroyed: an answer of the store may still be on its way to the task, which then ends by itself.
+    if (task == nullptr || task->OutlivesReload() || (only_of_gateway && !task->NeedsGateway())) continue;
+    session->OnGone();
   }
 }
 

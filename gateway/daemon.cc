@@ -27,6 +27,7 @@
 #include "gateway/assembly.h"
 #include "gateway/control_socket.h"
 #include "gateway/dead_letter_tasks.h"
+#include "gateway/event_tap.h"
 #include "gateway/http_door.h"
 #include "gateway/ledger_desk.h"
 #include "gateway/log.h"
@@ -40,6 +41,7 @@
 #include "gateway/start_reason.h"
 #include "gateway/status_task.h"
 #include "gateway/system_clock.h"
+#include "gateway/tail_task.h"
 #include "gateway/version.h"
 #include "store/store.h"
 
@@ -184,7 +186,7 @@ class Daemon {
   }
 
   Result<std::unique_ptr<Assembly>> Prepare(const Config& config) {
-    return Assembly::Prepare(config, {loop_, wall_clock_, *gate_, *mqtt_control_}, store_->outbox_id());
+    return Assembly::Prepare(config, {loop_, wall_clock_, *gate_, *mqtt_control_, tap_}, store_->outbox_id());
   }
 
   void Install(std::unique_ptr<Assembly> assembly) {
@@ -205,6 +207,7 @@ class Daemon {
   void AddCommands() {
     HandleDeadLetters(commands_, *desk_);
     HandleOutbox(commands_, *desk_);
+    commands_.Add("tail", TailHandler(tap_, loop_, *desk_), CommandKind::kEvents);
     commands_.Add("rules", RulesHandler([this] { return assembly_->gateway().RuleStatuses(); }), CommandKind::kReport);
     commands_.Add("status", StatusHandler(*store_, [this] { return Status(); }), CommandKind::kDocument);
     commands_.Add("reload", ReloadHandler([this](bool dry_run, auto done) { Reload(dry_run, std::move(done)); }));
@@ -447,6 +450,7 @@ class Daemon {
     if (signal == SIGHUP) return Reload(false, [](const ReloadOutcome&) {});
     if (stopping_) return;
     stopping_ = true;
+    tap_.Close();
     if (control_socket_) control_socket_->Close();
     ledger_desk_->Close();
     http_->GiveUp();
@@ -507,6 +511,7 @@ class Daemon {
   std::unique_ptr<Timer> watchdog_timer_ = loop_.NewTimer([this] { FeedWatchdog(); });
   std::unique_ptr<Timer> credentials_timer_ = loop_.NewTimer([this] { LookForCredentials(); });
   const SystemClock wall_clock_;
+  EventTap tap_;
   std::unique_ptr<Store> store_;
   std::unique_ptr<AckGate> gate_;
   std::unique_ptr<MqttControl> mqtt_control_;

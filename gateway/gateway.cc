@@ -61,16 +61,17 @@ Gateway::Gateway(const Config& config, Router router, Parts parts)
       sources_(std::move(parts.sources)),
       rule_records_(std::move(parts.rule_records)),
       alert_desk_(MakeAlertDesk(std::move(parts.rules), parts.clock_kept)),
-      committer_(CommitterOptions(config, parts.last_seq),
-                 {router_, destinations_, parts.inbox, parts.store, parts.clock, parts.wall_clock, running_clock_, alert_desk_.get()},
-                 {.on_cut =
-                      [this] {
-                        for (auto& source : sources_) source->OnCut();
-                      },
-                  .on_durable =
-                      [this] {
-                        for (auto& source : sources_) source->OnDurable();
-                      }}),
+      committer_(
+          CommitterOptions(config, parts.last_seq),
+          {router_, destinations_, parts.inbox, parts.store, parts.clock, parts.wall_clock, running_clock_, alert_desk_.get(), parts.tap},
+          {.on_cut =
+               [this] {
+                 for (auto& source : sources_) source->OnCut();
+               },
+           .on_durable =
+               [this] {
+                 for (auto& source : sources_) source->OnDurable();
+               }}),
       expiry_timer_(clock_.NewTimer([this] { ExpireLetters(); })),
       gap_lanes_(LanesOf(kGapsTopic)),
       status_lanes_(LanesOf(kStatusTopic)),

@@ -15,6 +15,7 @@
 #include "gateway/alert_desk.h"
 #include "gateway/committer.h"
 #include "gateway/destinations.h"
+#include "gateway/event_tap.h"
 #include "gateway/forwarder.h"
 #include "gateway/gap_reporter.h"
 #include "gateway/inbox.h"
@@ -41,6 +42,7 @@ class Gateway {
     std::unique_ptr<Rules> rules;
     std::vector<RuleRecord> rule_records;  ///< Of the life before.
     std::function<StatusFacts()> status;   ///< All but the counters. Called only while the gateway is there.
+    EventTap* tap = nullptr;               ///< Borrowed. None: nobody can watch.
   };
 
   Gateway(const Config& config, Router router, Parts parts);

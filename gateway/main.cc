@@ -7,6 +7,7 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <string_view>
 #include <utility>
 
 #include "config/keys.h"
@@ -19,27 +20,40 @@
 #include "gateway/daemon.h"
 #include "gateway/dead_letters_command.h"
 #include "gateway/explain.h"
+#include "gateway/explain_json.h"
+#include "gateway/json_text.h"
 #include "gateway/offline.h"
 #include "gateway/outbox_command.h"
 #include "gateway/paint.h"
 #include "gateway/reload_command.h"
 #include "gateway/rules_command.h"
 #include "gateway/status_command.h"
+#include "gateway/tail_command.h"
 #include "gateway/version.h"
 
 namespace sluice {
 namespace {
 
 void PrintAll(const std::vector<Mistake>& mistakes, const char* kind) {
-  for (const Mistake& mistake : mistakes) std::fprintf(stderr, "%s: %s\n", kind, FormatMistake(mistake).c_str());
+  const std::string painted = PaintFor(stderr)(std::string(kind) + ":", std::string_view(kind) == "error" ? Ink::kRed : Ink::kPlain);
+  for (const Mistake& mistake : mistakes) std::fprintf(stderr, "%s %s\n", painted.c_str(), FormatMistake(mistake).c_str());
+}
+
+void PrintJson(const std::vector<Mistake>& mistakes, const char* severity) {
+  for (const Mistake& mistake : mistakes) {
+    const nlohmann::ordered_json json{{"severity", severity},           {"file", mistake.place.file}, {"line", mistake.place.line},
+                                      {"column", mistake.place.column}, {"pointer", mistake.pointer}, {"message", mistake.message}};
+    std::printf("%s\n", JsonText(json).c_str());
+  }
 }
 
 int Check(const Command& command) {
   const LoadedConfig loaded = LoadConfig(command.config_file, ReferenceMode::kCheckOnly);
-  PrintAll(loaded.warnings, "warning");
-  PrintAll(loaded.mistakes, "error");
+  const auto print = command.json ? PrintJson : PrintAll;
+  print(loaded.warnings, "warning");
+  print(loaded.mistakes, "error");
   if (!loaded.mistakes.empty()) return kExitUsage;
-  std::printf("%s: ok\n", command.config_file.c_str());
+  if (!command.json) std::printf("%s: ok\n", command.config_file.c_str());
   return kExitOk;
 }
 
@@ -69,7 +83,7 @@ Result<std::optional<std::string>> ReadPayload(const std::string& path) {
   return std::optional<std::string>(std::string{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()});
 }
 
-Result<std::string> ExplainEvent(const Config& config, const Command& command) {
+Result<Explanation> ExplainWith(const Config& config, const Command& command) {
   const Result<std::optional<std::string>> payload = ReadPayload(command.payload_file);
   if (!payload) return tl::unexpected<Error>(payload.error());
   return Explain(config, command.topic, *payload);
@@ -79,12 +93,17 @@ int ExplainEvent(const Command& command) {
   const LoadedConfig loaded = LoadConfig(command.config_file, ReferenceMode::kCheckOnly);
   PrintAll(loaded.mistakes, "error");
   if (!loaded.mistakes.empty()) return kExitUsage;
-  const Result<std::string> text = ExplainEvent(loaded.config, command);
-  if (!text) {
-    std::fprintf(stderr, "error: %s\n", text.error().message.c_str());
+  const Result<Explanation> explanation = ExplainWith(loaded.config, command);
+  if (!explanation) {
+    PrintError(explanation.error().message);
     return kExitUsage;
   }
-  std::fputs(text->c_str(), stdout);
+  std::fputs((command.json ? JsonText(ExplanationJson(*explanation), 2) + "\n" : ExplanationText(*explanation)).c_str(), stdout);
+  return kExitOk;
+}
+
+int PrintVersion(const Command& command) {
+  std::printf(command.json ? "{\"version\":\"%s\"}\n" : "sluice %s\n", kVersion);
   return kExitOk;
 }
 
@@ -130,7 +149,7 @@ int AskWith(const Command& command, int (*run)(const Command&, const Ask&), bool
 }
 
 int Main(int argc, char** argv) {
-  const std::variant<Command, int> parsed = ParseCommandLine(argc, argv);
+  const std::variant<Command, int> parsed = ParseCommandLine(argc, argv, kVersion);
   if (const int* status = std::get_if<int>(&parsed)) return *status;
   const Command& command = std::get<Command>(parsed);
   switch (command.verb) {
@@ -156,13 +175,14 @@ int Main(int argc, char** argv) {
       return AskWith(command, RunDeadLetters);
     case Verb::kOutbox:
       return AskWith(command, RunOutbox);
+    case Verb::kTail:
+      return AskWith(command, TailEvents, true);
     case Verb::kRulesList:
       return AskWith(command, ListRules, true);
     case Verb::kRulesTest:
       return TestRules(command, LoadForTest);
     case Verb::kVersion:
-      std::printf("sluice %s\n", kVersion);
-      return kExitOk;
+      return PrintVersion(command);
   }
   return kExitUsage;
 }

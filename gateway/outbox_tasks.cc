@@ -83,6 +83,7 @@ class RowsTask : public ControlTask {
  private:
   // Two ascending lists.
   void OnRead(const LaneRead& read) {
+    if (!answer_.IsWanted()) return Next();
     lines_.clear();
     const LaneId lane = ranges_.lane();
     const Seq last = ranges_.last();
@@ -137,6 +138,8 @@ class PurgeTask : public ControlTask {
  public:
   PurgeTask(const OutboxDesk& desk, LaneId lane, ControlAnswer& answer) : desk_(desk), answer_(answer), lane_(lane) {}
 
+  /// Another configuration may have somebody forward the lane.
+  bool NeedsGateway() const override { return true; }
   void Next() override {
     if (is_empty_ || !answer_.IsWanted()) return answer_.End();
     desk_.store.PurgeRows(lane_, [this](const Result<DroppedRows>& page) {
@@ -161,6 +164,7 @@ class MoveTask : public ControlTask {
   MoveTask(const OutboxDesk& desk, LaneId from, LaneId to, std::optional<std::string> destination, ControlAnswer& answer)
       : desk_(desk), answer_(answer), to_(to), type_(desk.sinks.at(desk.LaneOf(to).sink)), origin_{from, 0, std::move(destination)} {}
 
+  bool NeedsGateway() const override { return true; }
   void Next() override {
     if (!failure_.empty()) return Leave([this] { answer_.Fail(failure_); });
     if (is_at_end_ || !answer_.IsWanted()) return Leave([this] { answer_.End(); });
