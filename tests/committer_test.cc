@@ -418,6 +418,25 @@ TEST_CASE_FIXTURE(Replays, "committer: a replayed row that is refused again is a
   CHECK(store.lanes[1].empty());
 }
 
+TEST_CASE_FIXTURE(Replays,
+                  "committer: rows that are moved into a lane are sent in its order, also those younger than all that it has had") {
+  Settle();
+  cloud.sent.clear();
+  for (const Seq seq : {3, 100}) store.lanes[9][seq].seq = seq;
+  REQUIRE(committer.Hold(1));
+  committer.Replay({.lane = 1, .seqs = {3, 100}, .bytes = 128, .from = LaneOrigin{.lane = 9}}, [this](Result<void> result) {
+    told.push_back(std::move(result));
+    committer.Release(1);
+  });
+  clock.RunTasks();
+  REQUIRE(told.size() == 1);
+  CHECK(cloud.sent == std::vector<Seq>{3, 5, 100});
+  CHECK(store.lanes[9].empty());
+  cloud.TellAll(Verdict::kDelivered);
+  Settle();
+  CHECK(store.lanes[1].empty());
+}
+
 TEST_CASE_FIXTURE(Fixture, "committer: a lane that nobody forwards is not held") {
   CHECK_FALSE(committer.Hold(7));
 }

@@ -160,7 +160,7 @@ TEST_CASE_FIXTURE(Fixture, "tail: a client that takes nothing costs a bounded bu
 TEST_CASE_FIXTURE(Fixture,
                   "tail: ends after as many as were asked for, with the daemon, and when the client is gone; until then it shows life") {
   SUBCASE("limit") {
-    Watch({{"limit", 2}});
+    Watch({{"limit", 2u}});
     for (int i = 0; i < 5; ++i) Come("a");
     CHECK(Take().size() == 2);
     CHECK(answer.ended);
