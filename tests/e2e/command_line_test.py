@@ -47,7 +47,8 @@ class CommandLine(unittest.TestCase):
         path = os.path.join(rig.directory, "sluice.json")
         source = {"type": "mqtt", "url": f"mqtt://127.0.0.1:{FreePort()}", "subscribe": {"plant/#": {"qos": 1}}}
         WriteConfig(path, {"local": source}, sinks or {"file": {"type": "file", "path": os.path.join(rig.directory, "out")}},
-                    routes or [{"name": "all", "match": "plant/{site}/#", "key": "{site}", "to": "file"}])
+                    routes or [{"name": "all", "match": "plant/{site}/#", "key": "{site}", "to": "file"},
+                               {"name": "own", "match": "$sluice/#", "to": "file"}])
         return path
 
     def test_every_verb_has_help_and_refuses_what_it_does_not_know(self):

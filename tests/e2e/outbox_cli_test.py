@@ -295,6 +295,21 @@ class Orphans(Case):
             self.UntilGaps(kafka, "moved", len(ids))
             self.assertEqual(sluice.Stop(), 0)
 
+    def test_a_reload_that_removes_a_sink_leaves_an_orphan_and_one_that_brings_it_back_ends_that(self):
+        with Rig() as rig:
+            _, sluice, outbox = self.Make(rig)
+            self.Reconfigure(sluice, Cloud(MockKafka(rig, ["plant:1"])), Route("cloud"))
+            outbox.Call("reload")
+            self.assertTrue(outbox.LaneOf("old")["orphaned"])
+            self.assertEqual({lane["sink"]: lane["state"] for lane in outbox.Status()["lanes"]}["old"], "orphaned")
+            self.assertIn("orphaned", outbox.Call("status")[0])
+            self.Reconfigure(sluice, {"old": Away()}, Route("old"))
+            outbox.Call("reload")
+            self.assertFalse(outbox.LaneOf("old")["orphaned"])
+            self.assertIn("is configured", outbox.Call("outbox", "purge", "old/normal", "--yes", status=1)[1])
+            self.assertEqual(outbox.LaneOf("old")["pending"], len(PAYLOADS))
+            self.assertEqual(sluice.Stop(), 0)
+
     def test_while_no_daemon_runs_they_are_moved_too_and_where_they_cannot_go_they_stay(self):
         with Rig() as rig:
             kafka = MockKafka(rig, ["other:1", "plant:1"])

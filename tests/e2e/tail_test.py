@@ -107,6 +107,22 @@ class Tail(unittest.TestCase):
             self.assertIn(len(out.splitlines()), (0, 1))
             self.assertEqual(Tailing(self, sluice).Finish()[0], 1)
 
+    def test_it_goes_on_over_a_reload(self):
+        with Rig() as rig:
+            mosquitto, sluice = self.Start(rig)
+            tail, _ = self.Watch(mosquitto, sluice, "plant/before")
+            with open(sluice.config) as f:
+                config = json.load(f)
+            config["gateway"]["report_every"] = "7m"
+            with open(sluice.config, "w") as f:
+                json.dump(config, f)
+            self.assertIn("applied", Control(sluice).Run("reload"))
+            PublishOne(mosquitto.port, "plant/after", b"x")
+            while "plant/after" not in (line := tail.Line()):
+                self.assertIn("plant/before", line)
+            self.assertEqual(tail.Finish(signal.SIGINT)[0], 0)
+            self.assertEqual(sluice.Stop(), 0)
+
     def test_a_client_that_takes_nothing_holds_up_no_event_and_is_told_what_it_missed(self):
         with Rig() as rig:
             mosquitto, sluice = self.Start(rig)
