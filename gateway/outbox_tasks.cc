@@ -158,6 +158,16 @@ class PurgeTask : public ControlTask {
   bool is_empty_ = false;
 };
 
+// Empty: a sink of this type can have it.
+std::string WhyUnfit(SinkType type, const std::string& destination) {
+  // The event's own topic, or the sink's stream.
+  if ((type == SinkType::kMqtt || type == SinkType::kKinesis) && destination.empty()) return "";
+  std::string fitting = destination;
+  std::string why = FitDestination(type, fitting);
+  if (!why.empty() || fitting == destination) return why;
+  return "`" + destination + "` is no " + RulesOf(type).destination_key + " of " + RulesOf(type).kind;
+}
+
 /// Holds the lane that gets them, so that all go out in its order.
 class MoveTask : public ControlTask {
  public:
@@ -222,17 +232,6 @@ class MoveTask : public ControlTask {
     return false;
   }
 
- public:
-  static std::string WhyUnfit(SinkType type, const std::string& destination) {
-    // The event's own topic, or the sink's stream.
-    if ((type == SinkType::kMqtt || type == SinkType::kKinesis) && destination.empty()) return "";
-    std::string fitting = destination;
-    std::string why = FitDestination(type, fitting);
-    if (!why.empty() || fitting == destination) return why;
-    return "`" + destination + "` is no " + RulesOf(type).destination_key + " of " + RulesOf(type).kind;
-  }
-
- private:
   const OutboxDesk& desk_;
   ControlAnswer& answer_;
   const LaneId to_;
@@ -290,7 +289,7 @@ Result<std::unique_ptr<ControlTask>> MakeMove(const OutboxDesk& desk, const nloh
   std::optional<std::string> destination;
   if (request.contains("destination")) destination = TextMember(request, "destination");
   if (destination) {
-    const std::string why = MoveTask::WhyUnfit(desk.sinks.at(to->sink), *destination);
+    const std::string why = WhyUnfit(desk.sinks.at(to->sink), *destination);
     if (!why.empty()) return Fail(ErrorCode::kInvalid, "--destination: " + why);
   }
   return std::make_unique<MoveTask>(desk, (*from)->id, to->id, std::move(destination), answer);
