@@ -26,6 +26,7 @@ class Verb:
     def __init__(self, path, text):
         self.path, self.text = path, text
         self.usage, self.footer = "", ""
+        self.examples = []
         self.positionals, self.options, self.verbs = [], [], []
 
     def All(self):
@@ -70,7 +71,9 @@ def ReadHelp(ask, path=(), text=""):
             verb.usage = line[len("Usage: "):]
         elif line and not verb.text:
             verb.text = line
-    verb.footer = " ".join(line.strip() for line in sections.get("footer", [])).strip()
+    footer = [line for line in sections.get("footer", []) if line]
+    verb.footer = " ".join(line for line in footer if not line.startswith("  "))
+    verb.examples = [line.strip() for line in footer if line.startswith("  ")]
     verb.positionals = [ReadOption(*entry) for entry in Entries(sections.get("Positionals", []))]
     verb.options = [ReadOption(*entry) for entry in Entries(sections.get("Options", []))]
     verb.verbs = [ReadHelp(ask, path + (name,), about) for name, about in Entries(sections.get("Subcommands", []))]
@@ -113,17 +116,24 @@ def OptionRoff(option, positional=False):
     return f".TP\n{names}\n{text}.\n" if not text.endswith(".") else f".TP\n{names}\n{text}\n"
 
 
+def Footer(verb):
+    out = f".PP\n{Roff(verb.footer)}\n" if verb.footer else ""
+    if verb.examples:
+        out += ".RS\n.nf\n" + "".join(f"{Roff(line)}\n" for line in verb.examples) + ".fi\n.RE\n"
+    return out
+
+
 def VerbRoff(verb):
     out = f".SS \"{Roff(' '.join(('sluice',) + verb.path))}\"\n{Roff(verb.text)}.\n"
     if verb.verbs:
-        return out + (f".PP\n{Roff(verb.footer)}\n" if verb.footer else "")
+        return out + Footer(verb)
     out += f".PP\n.nf\n\\fB{Roff(verb.usage)}\\fR\n.fi\n"
     for option in verb.positionals:
         out += OptionRoff(option, positional=True)
     for option in verb.options:
         if "--help" not in option.names:
             out += OptionRoff(option)
-    return out + (f".PP\n{Roff(verb.footer)}\n" if verb.footer else "")
+    return out + Footer(verb)
 
 
 def ProgramPage(root, version):
