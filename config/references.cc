@@ -30,7 +30,13 @@ Result<std::string> Credential(const std::string& name) {
   if (directory == nullptr)
     return Fail(ErrorCode::kInvalid, "systemd gave no credentials; add LoadCredential=" + name + ":/path to the service");
   if (name.find('/') != std::string::npos) return Fail(ErrorCode::kInvalid, "a credential's name has no `/`");
-  return ReadFile(std::string(directory) + "/" + name);
+  Result<std::string> read = ReadFile(std::string(directory) + "/" + name);
+  // Where the service is given a directory of credentials, systemd puts the name of the directory in front of each (systemd.exec(5)).
+  if (!read) read = ReadFile(std::string(directory) + "/sluice_" + name);
+  if (!read)
+    return Fail(ErrorCode::kInvalid,
+                "systemd gave no such credential; put it into /etc/sluice/credentials/" + name + " and restart the service");
+  return read;
 }
 
 Result<std::string> Resolve(std::string_view reference, ReferenceMode mode) {
