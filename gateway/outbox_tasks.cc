@@ -298,9 +298,12 @@ Result<std::unique_ptr<ControlTask>> MakeMove(const OutboxDesk& desk, const nloh
 }  // namespace
 
 void HandleOutbox(ControlCommands& commands, const OutboxDesk& desk) {
-  commands.Add("outbox.stats", [&desk](const nlohmann::json&, ControlAnswer& answer) -> Result<std::unique_ptr<ControlTask>> {
-    return std::make_unique<StatsTask>(desk, answer);
-  }, CommandKind::kReport);
+  commands.Add(
+      "outbox.stats",
+      [&desk](const nlohmann::json&, ControlAnswer& answer) -> Result<std::unique_ptr<ControlTask>> {
+        return std::make_unique<StatsTask>(desk, answer);
+      },
+      CommandKind::kReport);
   commands.Add("outbox.list", RowsHandler(desk, false), CommandKind::kEvents);
   commands.Add("outbox.export", RowsHandler(desk, true), CommandKind::kEvents);
   commands.Add("outbox.purge", [&desk](const nlohmann::json& request, ControlAnswer& answer) { return MakePurge(desk, request, answer); });

@@ -1262,5 +1262,44 @@ TEST_CASE("row codec: metadata that is cut or changed is refused or read as some
   }
 }
 
+TEST_CASE("outbox: opened anew with other lanes and another bound it has all it had, and the lock is never let go") {
+  Fixture f;
+  Result<Outbox> outbox = Outbox::Open(f.Options());
+  REQUIRE(outbox);
+  Batch batch = Appending({MakeRow(1), MakeRow(2)});
+  REQUIRE(outbox->Commit(batch));
+  OutboxConfig config = f.Options(32u << 20).config;
+  REQUIRE(outbox->Reopen(config, {{"new", "alert"}, {"cloud", "normal"}}));
+  REQUIRE(outbox->lanes().size() == 3);
+  CHECK(outbox->lanes()[0].sink == "new");
+  CHECK(outbox->lanes()[1].pending_events == 2);
+  CHECK(outbox->lanes()[2].sink == "copy");
+  CHECK(outbox->last_seq() == 2);
+  CHECK(Outbox::Open(f.Options()).error().code == ErrorCode::kLocked);
+  Batch more = Appending({MakeRow(3)}, outbox->lanes()[0].id);
+  REQUIRE(outbox->Commit(more));
+  Result<LaneRead> read = outbox->Read(outbox->lanes()[1].id, 0, SIZE_MAX);
+  REQUIRE(read);
+  CHECK(read->rows.size() == 2);
+}
+
+TEST_CASE("outbox: one that cannot be opened anew yet is, with the new lanes, once the disk is well") {
+  Fixture f;
+  Result<Outbox> outbox = Outbox::Open(f.Options());
+  REQUIRE(outbox);
+  Batch batch = Appending({MakeRow(1)});
+  REQUIRE(outbox->Commit(batch));
+  const OutboxConfig config = f.Options().config;
+  const std::string path = config.path;
+  std::filesystem::rename(path, path + ".away");
+  std::filesystem::create_directory(path);
+  CHECK_FALSE(outbox->Reopen(config, {{"new", "alert"}}));
+  std::filesystem::remove(path);
+  std::filesystem::rename(path + ".away", path);
+  REQUIRE(outbox->Reopen(config, {{"new", "alert"}}));
+  CHECK(outbox->lanes()[0].sink == "new");
+  CHECK(outbox->lanes()[1].pending_events == 1);
+}
+
 }  // namespace
 }  // namespace sluice
