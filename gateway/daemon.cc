@@ -192,7 +192,7 @@ class Daemon {
   void Install(std::unique_ptr<Assembly> assembly) {
     assembly_ = std::move(assembly);
     assembly_->Complete(*store_, [this] { return Status(); });
-    config_hash_ = HexOf(Sha256(ShowConfig(config()))).substr(0, 16);
+    config_hash_ = HexOf(Sha256(ShowConfig(config())));
     in_force_since_ = wall_clock_.Read().wall;
     const auto event_json = [event = CloudEvent(assembly_->identity())](const Row& row) mutable {
       std::string json;
@@ -342,7 +342,7 @@ class Daemon {
       for (const ConfigChange& change : outcome.changes) Log(LogLevel::kInfo, "config", "difference", {{"change", FormatChange(change)}});
       if (!outcome.failure.empty()) Log(LogLevel::kError, "config", "not reloaded", {{"reason", outcome.failure}});
       if (outcome.failure.empty())
-        Log(LogLevel::kInfo, "config", outcome.applied ? "reloaded" : "nothing to reload", {{"config", config_hash_}});
+        Log(LogLevel::kInfo, "config", outcome.applied ? "reloaded" : "nothing to reload", {{"config", config_hash_.substr(0, 16)}});
     }
     done(outcome);
     if (stopping_) StopGateway();

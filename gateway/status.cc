@@ -11,6 +11,9 @@
 namespace sluice {
 namespace {
 
+// Enough of a hash to tell configurations apart.
+constexpr std::size_t kShortHash = 16;
+
 using Json = nlohmann::ordered_json;
 
 Json SourceDocument(const SourceStatus& source, const StoreCounters& counters) {
@@ -93,7 +96,7 @@ std::string ErrorLine(const Json& part) {
 Json StatusDocument(const StatusFacts& facts) {
   Json json{{"version", facts.version}, {"gateway", facts.gateway_id}, {"outbox", facts.outbox_id}};
   if (facts.running) {
-    json["config"] = facts.config_hash;
+    json["config"] = facts.config_hash.substr(0, kShortHash);
     json["config_since"] = CloudEvent::FormatTime(facts.last_reload);
   } else {
     json["running"] = false;

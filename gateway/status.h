@@ -39,7 +39,7 @@ struct StatusFacts {
   std::string version;
   std::string gateway_id;
   std::string outbox_id;
-  std::string config_hash;
+  std::string config_hash;  ///< SHA-256 of what is in force, secrets masked; the document has its beginning.
   std::string start_reason;
   std::string config_problem;  ///< Why the configuration in force is not the one that stands in the files; empty: it is.
   bool last_reload_ok = true;  ///< True as long as there was none.
