@@ -2,14 +2,17 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
+import tempfile
 import time
 import unittest
 
 from control_test import Control
 from harness import BUILD, FreePort, Process, Rig, Until
 from oracle import FileReader, Publisher, TopicsBelow, UntilArrived
+from scripted_broker import TestCa
 from servers import Mosquitto, Sluice
 
 ROUTES = [{"name": "all", "match": "plant/#", "to": "cloud"}]
@@ -18,6 +21,13 @@ CANARY = "canary-7c1f0f3e"
 
 def FileSink(rig, name="cloud"):
     return {"type": "file", "path": os.path.join(rig.directory, name + ".jsonl"), "rotate_bytes": "100GB"}
+
+
+def Replace(*files):
+    """(from, to), one after the other, each as a whole."""
+    for source, target in files:
+        shutil.copy(source, target + ".new")
+        os.rename(target + ".new", target)
 
 
 class Fixture:
@@ -299,6 +309,24 @@ class Credentials(unittest.TestCase):
             f.sluice.UntilLog("they are taken up", 30)
             Until(lambda: f.control.Status()["sources"]["local"]["state"] == "live", 30, "connected with the new password")
             self.assertNotIn(CANARY, f.sluice.process.Log())
+            self.assertEqual(f.sluice.Stop(), 0)
+
+    def test_a_certificate_that_was_replaced_is_taken_up_when_the_broker_refuses_the_old_one(self):
+        with Rig() as rig:
+            old, new = (TestCa(tempfile.mkdtemp(dir=rig.directory)) for _ in range(2))
+            trusted, cert, key = (os.path.join(rig.directory, name) for name in ("trusted.pem", "box.pem", "box.key"))
+            Replace((old.ca, trusted), (old.client_cert, cert), (old.client_key, key))
+            f = Fixture(rig, start=False, tail=f"cafile {trusted}\ncertfile {old.server_cert}\nkeyfile {old.server_key}\nrequire_certificate true\n")
+            f.Change(lambda c: c["sources"]["local"].update(url=f"mqtts://localhost:{f.mosquitto.port}",
+                                                            tls={"ca_file": old.ca, "cert_file": cert, "key_file": key}))
+            f.Start()
+            # The broker trusts another authority from now on.
+            Replace((new.ca, trusted))
+            f.mosquitto.Stop()
+            f.mosquitto.Start()
+            Until(lambda: f.control.Status()["sources"]["local"]["state"] != "live", 20, "the old certificate is refused")
+            Replace((new.client_cert, cert), (new.client_key, key))
+            Until(lambda: f.control.Status()["sources"]["local"]["state"] == "live", 60, "connected with the new certificate")
             self.assertEqual(f.sluice.Stop(), 0)
 
     def SetPassword(self, users, secret, password):
