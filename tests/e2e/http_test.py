@@ -123,10 +123,13 @@ class Monitoring(unittest.TestCase):
             publisher.Finish()
             self.assertGreater(polls, 3)
             lane = '{sink="cloud",class="normal"}'
-            Until(lambda: gateway.web.Metrics()["sluice_lane_pending_events" + lane] == 0, 30, "all is delivered")
+
+            def Done():
+                metrics = gateway.web.Metrics()
+                return metrics['sluice_events_received_total{source="local",qos="1"}'] == 6000 and metrics["sluice_lane_pending_events" + lane] == 0
+            Until(Done, 30, "all is delivered")
             metrics = gateway.web.Metrics()
             self.assertGreaterEqual(metrics["sluice_events_delivered_total" + lane], 6000)
-            self.assertEqual(metrics['sluice_events_received_total{source="local",qos="1"}'], 6000)
             self.assertEqual(metrics["sluice_ack_duration_seconds_count"], 6000)
             self.assertEqual(metrics['sluice_ack_duration_seconds_bucket{le="60"}'], 6000)
             self.assertGreater(metrics["sluice_outbox_commit_duration_seconds_count"], 0)
@@ -339,10 +342,10 @@ class Bothered(unittest.TestCase):
                 nuisance.Stop()
             self.assertGreater(min(nuisance.connections for nuisance in nuisances), 200)
             self.assertGreater(served, 5)
-            metrics = gateway.web.Metrics()
-            self.assertEqual(metrics['sluice_events_received_total{source="local",qos="1"}'], 8000)
-            self.assertLess(metrics["process_open_fds"], 100)
+            received = 'sluice_events_received_total{source="local",qos="1"}'
+            Until(lambda: gateway.web.Metrics()[received] == 8000, 30, "all has come")
             Until(lambda: gateway.web.Status()["lanes"][0]["pending"] == 0, 30, "all is delivered")
+            self.assertLess(gateway.web.Metrics()["process_open_fds"], 100)
             self.assertEqual(gateway.sluice.Stop(), 0)
 
     def test_a_port_that_is_taken_does_not_keep_events_from_flowing(self):
