@@ -104,7 +104,7 @@ Result<std::unique_ptr<KafkaProducer>> KafkaProducer::Create(const std::string& 
   rd_kafka_t* kafka = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof why);
   if (kafka == nullptr) {
     rd_kafka_conf_destroy(conf);
-    return Fail(ErrorCode::kInvalid, why);
+    return Fail(ErrorCode::kUnavailable, why);
   }
   return std::unique_ptr<KafkaProducer>(new KafkaProducer(name, kafka, std::move(throttle)));
 }
@@ -166,6 +166,10 @@ rd_kafka_resp_err_t KafkaProducer::Cause(rd_kafka_resp_err_t error) const {
   char ignored[1];
   const rd_kafka_resp_err_t cause = rd_kafka_fatal_error(kafka_, ignored, sizeof ignored);
   return cause == RD_KAFKA_RESP_ERR_NO_ERROR ? error : cause;
+}
+
+bool KafkaProducer::HasUndelivered() const {
+  return rd_kafka_outq_len(kafka_) > 0;
 }
 
 void KafkaProducer::Drain(const Listener& listener) {

@@ -37,7 +37,8 @@ class KafkaProducer {
     std::function<void()> on_token_wanted;
   };
 
-  /// kInvalid: librdkafka does not accept the configuration.
+  /// kInvalid: librdkafka does not accept the configuration. kUnavailable: it cannot be had now; a certificate or a key cannot be read,
+  /// say.
   static Result<std::unique_ptr<KafkaProducer>> Create(const std::string& name, const KafkaSinkConfig& config);
   ~KafkaProducer();
 
@@ -47,6 +48,8 @@ class KafkaProducer {
   /// `opaque` comes back with the report. Copies everything; takes over `headers`, also on failure. The code is why it was not queued.
   rd_kafka_resp_err_t Produce(const std::string& topic, std::string_view key, std::string_view value, rd_kafka_headers_t* headers,
                               std::uint64_t opaque);
+  /// Something waits for its report.
+  bool HasUndelivered() const;
   /// Tells everything that is there.
   void Drain(const Listener& listener);
   /// With AWS_MSK_IAM: what to show to the brokers. Until the first one there is no connection. kInvalid: it has expired already.

@@ -11,6 +11,9 @@ namespace {
 
 // After so long without it, throttling is over.
 constexpr std::chrono::milliseconds kThrottleQuiet{30'000};
+// A broker that cannot be reached, and nothing delivered for so long: that is trouble.
+constexpr std::chrono::milliseconds kDoubt{5'000};
+constexpr std::chrono::milliseconds kRemake{5'000};
 
 void Add(rd_kafka_headers_t* headers, std::string_view name, std::string_view value) {
   rd_kafka_header_add(headers, name.data(), static_cast<ssize_t>(name.size()), value.data(), static_cast<ssize_t>(value.size()));
@@ -48,6 +51,8 @@ KafkaSink::KafkaSink(const std::string& name, const KafkaSinkConfig& config, con
         Log(LogLevel::kInfo, "kafka", "the brokers slow us down no more", {{"sink", name_}});
       })),
       producer_(std::move(producer)),
+      doubt_timer_(loop.NewTimer([this] { TellDoubt(); })),
+      remake_timer_(loop.NewTimer([this] { Remake(); })),
       unsent_timer_(loop.NewTimer([this] { TellUnsent(); })) {}
 
 void KafkaSink::Open(SinkListener& listener) {
@@ -103,6 +108,7 @@ void KafkaSink::TellUnsent() {
 
 void KafkaSink::Answer(const KafkaReport& report) {
   const Verdict verdict = KafkaVerdict(report.error);
+  if (verdict == Verdict::kDelivered) doubt_timer_->Stop();
   listener_->OnVerdict(report.opaque, verdict, verdict == Verdict::kDelivered ? "" : KafkaReason(report.error, report.topic));
   if (verdict == Verdict::kDelivered && trouble_.OnDelivered()) {
     Log(LogLevel::kInfo, "kafka", "the trouble is over, events are delivered", {{"sink", name_}});
@@ -111,6 +117,11 @@ void KafkaSink::Answer(const KafkaReport& report) {
 
 void KafkaSink::OnError(rd_kafka_resp_err_t error, const std::string& text) {
   const std::string advice = trouble_.OnError(error);
+  // It does not always say that no broker is left, if none was there from the beginning.
+  if (error == RD_KAFKA_RESP_ERR__TRANSPORT && !doubt_timer_->IsActive()) {
+    doubt_ = text;
+    doubt_timer_->Start(kDoubt);
+  }
   if (advice.empty()) Log(LogLevel::kDebug, "kafka", "the client reports an error", {{"sink", name_}, {"reason", text}});
   TellTrouble(advice, text);
   if (login_ && error == RD_KAFKA_RESP_ERR__AUTHENTICATION) login_->OnRefused();
@@ -138,30 +149,51 @@ void KafkaSink::OnThrottle(std::chrono::milliseconds wait) {
       {{"sink", name_}, {"wait_ms", std::to_string(wait.count())}});
 }
 
+// With other brokers something would have been delivered, if there was anything.
+void KafkaSink::TellDoubt() {
+  if (producer_ && producer_->HasUndelivered()) TellTrouble(trouble_.OnError(RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN), doubt_);
+}
+
 void KafkaSink::Discard(std::function<void()> discarded) {
   watch_.reset();
   unsent_.clear();
   unsent_timer_->Stop();
+  doubt_timer_->Stop();
+  remake_timer_->Stop();
   // std::function wants to copy what it holds, so the pointer travels bare.
   KafkaProducer* producer = producer_.release();
   loop_.Background([producer] { std::unique_ptr<KafkaProducer> ended(producer); }, std::move(discarded));
 }
 
 void KafkaSink::Reset(std::function<void()> ready) {
+  resetting_ = true;
   Discard([this, ready = std::move(ready)] {
-    Result<std::unique_ptr<KafkaProducer>> producer = KafkaProducer::Create(name_, config_);
-    if (!producer) {
-      // The same settings made one before: memory or threads have run out. A restart is the way out, and loses nothing.
-      Log(LogLevel::kError, "kafka", "cannot make a new producer", {{"sink", name_}, {"reason", producer.error().message}});
-      std::abort();
-    }
-    producer_ = std::move(*producer);
-    Watch();
-    ready();
+    resetting_ = false;
+    if (closed_) return std::exchange(closed_, nullptr)();
+    ready_ = std::move(ready);
+    Remake();
   });
 }
 
+// The same settings made one before; but its certificate may be gone, or not fit its key until both are replaced.
+void KafkaSink::Remake() {
+  Result<std::unique_ptr<KafkaProducer>> producer = KafkaProducer::Create(name_, config_);
+  if (!producer) {
+    Log(LogLevel::kError, "kafka", "cannot connect, trying again", {{"sink", name_}, {"reason", producer.error().message}});
+    listener_->OnTrouble(producer.error().message);
+    return remake_timer_->Start(kRemake);
+  }
+  producer_ = std::move(*producer);
+  Watch();
+  std::exchange(ready_, nullptr)();
+}
+
 void KafkaSink::Close(std::function<void()> closed) {
+  // The producer before is being destroyed, and calls back when it is.
+  if (resetting_) {
+    closed_ = std::move(closed);
+    return;
+  }
   Discard(std::move(closed));
 }
 

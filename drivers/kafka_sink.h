@@ -32,7 +32,7 @@ namespace sluice {
 
 class KafkaSink : public Sink {
  public:
-  /// `name`: for the log. kInvalid: librdkafka does not accept the configuration.
+  /// `name`: for the log. Errors as KafkaProducer::Create.
   static Result<std::unique_ptr<Sink>> Create(const std::string& name, const KafkaSinkConfig& config, const Identity& identity, Loop& loop);
 
   void Open(SinkListener& listener) override;
@@ -53,6 +53,9 @@ class KafkaSink : public Sink {
   void OnToken(const MskToken& token);
   /// Nothing, if the advice is empty.
   void TellTrouble(const std::string& advice, const std::string& reason);
+  void TellDoubt();
+  /// A new producer, in the end.
+  void Remake();
   void OnThrottle(std::chrono::milliseconds wait);
   /// Destroys the producer where it may block.
   void Discard(std::function<void()> discarded);
@@ -68,6 +71,12 @@ class KafkaSink : public Sink {
   std::unique_ptr<MskLogin> login_;              // With AWS_MSK_IAM.
   std::unique_ptr<KafkaProducer> producer_;
   std::unique_ptr<FdWatch> watch_;
+  const std::unique_ptr<Timer> doubt_timer_;   // Running: a broker could not be reached, and nothing was delivered since.
+  std::string doubt_;                          // What the library said to that.
+  const std::unique_ptr<Timer> remake_timer_;  // Running: no producer could be made.
+  std::function<void()> ready_;                // Then.
+  bool resetting_ = false;                     // The producer before is being destroyed.
+  std::function<void()> closed_;               // When it is; the sink was closed in between.
   // Rows that could not even be queued; their verdicts come with the next turn of the loop.
   std::vector<KafkaReport> unsent_;
   const std::unique_ptr<Timer> unsent_timer_;
