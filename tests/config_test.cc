@@ -646,7 +646,9 @@ TEST_CASE("config: the hosts of HTTP are names without a port") {
   for (const char* host : {"", "gw:9807", "http://gw", "a b"}) CHECK_MESSAGE(Load(With("/http/hosts", host)).mistakes.size() == 1, host);
 }
 
-TEST_CASE("config: the control socket is where services have theirs, or beside an outbox that is elsewhere; a path that no socket can have is a mistake") {
+TEST_CASE(
+    "config: the control socket is where services have theirs, or beside an outbox that is elsewhere; a path that no socket can have is a "
+    "mistake") {
   CHECK(Load(kMinimal).config.control.socket == "/run/sluice/sluice.sock");
   CHECK(Load(With("/control", {{"socket", "/run/sluice/c"}})).config.control.socket == "/run/sluice/c");
   const LoadedConfig loaded = Load(With("/control", {{"socket", "/" + std::string(107, 'x')}}));

@@ -258,13 +258,7 @@ class FakeStore : public EventStore {
       ++gap.events;
       return;
     }
-    gaps.push_back({.lane = drop.lane,
-                    .first = row.seq,
-                    .last = row.seq,
-                    .events = 1,
-                    .reason = drop.reason,
-                    .since = {},
-                    .until = {}});
+    gaps.push_back({.lane = drop.lane, .first = row.seq, .last = row.seq, .events = 1, .reason = drop.reason, .since = {}, .until = {}});
   }
 
   FakeClock& clock_;
