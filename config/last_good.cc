@@ -7,12 +7,12 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "gateway/json_text.h"
+#include "gateway/sync_directory.h"
 
 namespace sluice {
 namespace {
@@ -62,14 +62,6 @@ Result<void> WriteNew(const std::string& path, std::string_view text) {
   return result;
 }
 
-// So that the new name, too, is there after a power cut.
-void SyncDirectoryOf(const std::string& path) {
-  const int fd = ::open(std::filesystem::path(path).parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return;
-  ::fsync(fd);
-  ::close(fd);
-}
-
 std::string ReadText(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
@@ -99,7 +91,7 @@ Result<void> LastGood::Keep(const ConfigFiles& files) const {
     return written;
   }
   if (::rename(temporary.c_str(), path_.c_str()) != 0) return tl::unexpected<Error>(ErrnoError(path_));
-  SyncDirectoryOf(path_);
+  SyncDirectory(path_);
   return {};
 }
 

@@ -256,9 +256,8 @@ void MqttSource::Quiesce(std::function<void()> stopped) {
 // of all before it, and the broker would send those events again.
 void MqttSource::LookForQuiet() {
   const std::uint64_t handed = inbox_.HandedCount(connection_);
-  const bool quiet = quiet_looks_ > 0 && handed == std::exchange(handed_seen_, handed);
+  const bool quiet = std::exchange(handed_seen_, handed) == handed && quiet_looks_ > 0;
   if (quiet || ++quiet_looks_ > kQuietLooks) return std::exchange(quiesced_, nullptr)();
-  handed_seen_ = handed;
   timer_->Start(kQuiet);
 }
 

@@ -16,6 +16,7 @@
 
 #include "gateway/failpoint.h"
 #include "gateway/start_reason.h"
+#include "gateway/sync_directory.h"
 #include "store/row_move.h"
 
 namespace sluice {
@@ -672,14 +673,15 @@ Result<StoreCounters> Outbox::Account() {
 
 Result<void> Outbox::Reopen(const OutboxConfig& config, std::vector<LaneName> lanes) {
   Close();
-  if (plan_.ballast != DivideSpace(config.max_bytes).ballast) ballast_.Drop();
+  const SpacePlan plan = DivideSpace(config.max_bytes);
+  if (plan_.ballast != plan.ballast) ballast_.Drop();
   options_.config = config;
   options_.lanes = std::move(lanes);
-  plan_ = DivideSpace(config.max_bytes);
+  plan_ = plan;
   part_bytes_ = plan_.transaction / 2;
   ballast_ = Ballast(config.path + "-ballast", plan_.ballast);
   if (Result<void> opened = EnsureOpen(); !opened) return opened;
-  ballast_.Fill(config.min_free_bytes);
+  FillBallast();
   return {};
 }
 

@@ -48,12 +48,4 @@ Bytes FreeBytes(const std::string& path) {
   return static_cast<Bytes>(status.f_bavail) * status.f_frsize;
 }
 
-void SyncDirectory(const std::string& path) {
-  const std::string directory = std::filesystem::path(path).parent_path().string();
-  const int fd = ::open(directory.empty() ? "." : directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return;
-  ::fsync(fd);
-  ::close(fd);
-}
-
 }  // namespace sluice

@@ -40,7 +40,4 @@ class Ballast {
 /// Bytes that this process may still write on the file system of `path`; the maximum if that is unknown.
 Bytes FreeBytes(const std::string& path);
 
-/// Makes the names in the directory of `path` durable.
-void SyncDirectory(const std::string& path);
-
 }  // namespace sluice
