@@ -34,4 +34,13 @@ void AppendCloudEventJson(const CloudEvent& event, const Row& row, std::string& 
   out += '}';
 }
 
+std::function<std::string(const Row&)> CloudEventJsonOf(const Identity& identity) {
+  return [event = CloudEvent(identity)](const Row& row) mutable {
+    std::string json;
+    event.Set(row);
+    AppendCloudEventJson(event, row, json);
+    return json;
+  };
+}
+
 }  // namespace sluice

@@ -6,6 +6,7 @@
 // Pure.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "gateway/cloud_event.h"
@@ -14,5 +15,8 @@ namespace sluice {
 
 /// Appends the object, without a newline. `event` has been Set to `row`.
 void AppendCloudEventJson(const CloudEvent& event, const Row& row, std::string& out);
+
+/// The same for one row after the other.
+std::function<std::string(const Row&)> CloudEventJsonOf(const Identity& identity);
 
 }  // namespace sluice

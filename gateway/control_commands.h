@@ -40,6 +40,11 @@ class ControlTask {
   virtual bool OutlivesReload() const { return false; }
 };
 
+/// A reload ends the task: before the gateway is stopped (`only_of_gateway`), or once another has taken its place.
+inline bool EndsWithReload(const ControlTask& task, bool only_of_gateway) {
+  return !task.OutlivesReload() && (!only_of_gateway || task.NeedsGateway());
+}
+
 /// Makes the task of one command; kInvalid: the request makes no sense, and why.
 using ControlHandler = std::function<Result<std::unique_ptr<ControlTask>>(const nlohmann::json& request, ControlAnswer& answer)>;
 

@@ -15,10 +15,6 @@ using Json = nlohmann::json;
 
 constexpr int kBacklog = 16;
 
-std::string Line(const Json& json) {
-  return JsonText(json) + "\n";
-}
-
 }  // namespace
 
 // One client, from its connection to the end of its answer.
@@ -71,8 +67,8 @@ class ControlSocket::Session : public ControlAnswer {
     if (gone_) return Proceed();
     Write(std::move(lines));
   }
-  void End() override { Finish(Line({{"end", true}})); }
-  void Fail(const std::string& reason) override { Finish(Line({{"error", reason}})); }
+  void End() override { Finish(JsonLine(Json{{"end", true}})); }
+  void Fail(const std::string& reason) override { Finish(JsonLine(Json{{"error", reason}})); }
 
  private:
   void OnRead(ssize_t size) {
@@ -179,8 +175,7 @@ void ControlSocket::EndTasks(bool only_of_gateway) {
   for (Session* session : std::list<Session*>(sessions_)) {
     const ControlTask* task = session->task();
     // Not destroyed: an answer of the store may still be on its way to the task, which then ends by itself.
-    if (task == nullptr || task->OutlivesReload() || (only_of_gateway && !task->NeedsGateway())) continue;
-    session->OnGone();
+    if (task != nullptr && EndsWithReload(*task, only_of_gateway)) session->OnGone();
   }
 }
 

@@ -12,6 +12,15 @@ std::int64_t CounterOf(const StoreCounters& counters, const std::string& name) {
   return it == counters.values.end() ? 0 : it->second;
 }
 
+std::set<std::string> SourceNames(const StoreCounters& counters) {
+  const std::string folder = "source/";
+  std::set<std::string> names;
+  for (auto it = counters.values.lower_bound(folder); it != counters.values.end() && it->first.starts_with(folder); ++it) {
+    names.insert(it->first.substr(folder.size(), it->first.find('/', folder.size()) - folder.size()));
+  }
+  return names;
+}
+
 void AddCounters(const StoreCounters& counters, const std::string& prefix, std::initializer_list<const char*> always, Json& object) {
   for (const char* name : always) object[name] = 0;
   for (auto it = counters.values.lower_bound(prefix); it != counters.values.end() && it->first.rfind(prefix, 0) == 0; ++it) {

@@ -5,6 +5,7 @@
 
 #include <initializer_list>
 #include <nlohmann/json_fwd.hpp>
+#include <set>
 #include <string>
 
 #include "gateway/ports.h"
@@ -13,6 +14,9 @@ namespace sluice {
 
 /// 0 if it never counted.
 std::int64_t CounterOf(const StoreCounters& counters, const std::string& name);
+
+/// Of all sources that ever counted, also those that are not configured any more.
+std::set<std::string> SourceNames(const StoreCounters& counters);
 
 /// Puts the counters below `prefix` into `object`, `refused/too_large` as the member `too_large` of `refused`; those named in `always` are
 /// there also if they never counted.

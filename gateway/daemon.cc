@@ -194,14 +194,8 @@ class Daemon {
     assembly_->Complete(*store_, [this] { return Status(); });
     config_hash_ = HexOf(Sha256(ShowConfig(config())));
     in_force_since_ = wall_clock_.Read().wall;
-    const auto event_json = [event = CloudEvent(assembly_->identity())](const Row& row) mutable {
-      std::string json;
-      event.Set(row);
-      AppendCloudEventJson(event, row, json);
-      return json;
-    };
     desk_.emplace(OutboxDesk{*store_, assembly_->gateway().committer(), wall_clock_, store_->lanes(), SinkTypes(config()),
-                             assembly_->identity(), config().outbox.max_bytes, event_json});
+                             assembly_->identity(), config().outbox.max_bytes, CloudEventJsonOf(assembly_->identity())});
   }
 
   void AddCommands() {

@@ -13,10 +13,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string Line(const Json& json) {
-  return JsonText(json) + "\n";
-}
-
 Json LetterJson(const OutboxDesk& desk, const KeptLetter& kept) {
   Json json = RowName(desk.LaneOf(kept.letter.lane), kept.letter.seq, desk.identity);
   json["time"] = CloudEvent::FormatTime(kept.letter.when);
@@ -50,7 +46,7 @@ class LetterTask : public ControlTask {
 
   void Fail(const Error& error) {
     Leave();
-    answer_.Fail("the outbox cannot do it now: " + error.message);
+    answer_.Fail(CannotNow(error));
   }
   static std::vector<Seq> SeqsOf(const LetterPage& page) {
     std::vector<Seq> seqs;
@@ -83,7 +79,7 @@ class ListTask : public LetterTask {
  private:
   void OnPage(LaneId, LetterPage page) override {
     std::string lines;
-    for (const KeptLetter& kept : page.letters) lines += Line(LetterJson(desk_, kept));
+    for (const KeptLetter& kept : page.letters) lines += JsonLine(LetterJson(desk_, kept));
     answer_.Send(std::move(lines));
   }
 };
@@ -109,7 +105,7 @@ class PurgeTask : public LetterTask {
     desk_.store.PurgeLetters(lane, SeqsOf(page), [this](const Result<std::uint64_t>& purged) {
       if (!purged) return Fail(purged.error());
       purged_ += *purged;
-      answer_.Send(Line({{"purged", purged_}}));
+      answer_.Send(JsonLine(Json{{"purged", purged_}}));
     });
   }
 
@@ -143,7 +139,7 @@ class ReplayTask : public LetterTask {
     for (const KeptLetter& kept : page.letters) bytes += Footprint(kept.row) + kept.payload_bytes;
     return bytes;
   }
-  void Tell() { answer_.Send(Line({{"replayed", replayed_}, {"stay", stay_}})); }
+  void Tell() { answer_.Send(JsonLine(Json{{"replayed", replayed_}, {"stay", stay_}})); }
   bool Hold(LaneId lane) {
     if (held_ == lane) return true;
     Leave();

@@ -48,7 +48,7 @@ void AddHeaders(MHD_Response* response, const std::string& type) {
 }
 
 std::string ErrorLine(const std::string& reason) {
-  return JsonText(nlohmann::json{{"error", reason}}) + "\n";
+  return JsonLine(nlohmann::json{{"error", reason}});
 }
 
 }  // namespace
@@ -201,7 +201,7 @@ void HttpExchange::OnCompleted() {
 }
 
 void HttpExchange::EndTask(bool only_of_gateway) {
-  if (!task_ || !awaited_ || task_->OutlivesReload() || (only_of_gateway && !task_->NeedsGateway())) return;
+  if (!task_ || !awaited_ || !EndsWithReload(*task_, only_of_gateway)) return;
   GiveUp();
   if (!only_of_gateway) {
     Finish(std::nullopt);

@@ -12,4 +12,10 @@ std::string JsonText(const Json& json, int indent = -1) {
   return json.dump(indent, ' ', false, Json::error_handler_t::replace);
 }
 
+/// A line of JSON Lines, its end included.
+template <typename Json>
+std::string JsonLine(const Json& json) {
+  return JsonText(json) + "\n";
+}
+
 }  // namespace sluice

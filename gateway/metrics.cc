@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "gateway/counter_json.h"
 #include "gateway/metrics_text.h"
 
 namespace sluice {
@@ -45,7 +46,7 @@ class Account {
 void AddBuild(const StatusFacts& status, MetricsText& text) {
   text.Begin("sluice_build_info", kGauge, "Which Sluice this is; always 1.");
   text.Add(1, {{"version", status.version}});
-  text.Begin("sluice_config_info", kGauge, "The configuration in force: the first digits of its hash, without secrets; always 1.");
+  text.Begin("sluice_config_info", kGauge, "The configuration in force: its hash, without secrets; always 1.");
   text.Add(1, {{"sha256", status.config_hash}});
   text.Begin("sluice_config_last_reload_successful", kGauge,
              "0 if the last reload was refused, or the files of the configuration are not in force.");
@@ -58,12 +59,8 @@ void AddBuild(const StatusFacts& status, MetricsText& text) {
 
 // All that the ledger knows, also those that are not configured any more: what they have sent is still counted.
 std::set<std::string> SourcesOf(const MetricsFacts& facts) {
-  constexpr std::string_view kFolder = "source/";
-  std::set<std::string> names;
+  std::set<std::string> names = SourceNames(*facts.counters);
   for (const SourceStatus& source : facts.status.sources) names.insert(source.name);
-  for (const auto& [name, value] : facts.counters->values) {
-    if (name.starts_with(kFolder)) names.insert(name.substr(kFolder.size(), name.find('/', kFolder.size()) - kFolder.size()));
-  }
   return names;
 }
 
@@ -157,7 +154,7 @@ void AddSinks(const StatusFacts& status, MetricsText& text) {
   for (const ForwarderStatus& forwarder : status.forwarders) {
     const auto is_its = [&](const LaneState& lane) { return lane.id == forwarder.lane; };
     const auto lane = std::find_if(status.lanes.begin(), status.lanes.end(), is_its);
-    if (lane == status.lanes.end() || forwarder.state == "not configured") continue;
+    if (lane == status.lanes.end() || forwarder.state == "orphaned") continue;
     SinkSum& sink = sinks[lane->sink];
     sink.up &= !forwarder.in_trouble;
     sink.sent += forwarder.sent;

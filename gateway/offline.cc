@@ -106,12 +106,7 @@ class Offline {
     const Identity identity{config_.gateway.id, store_->outbox_id()};
     reentry_.emplace(*store_, [this](LaneId lane) { return !desk_->IsOrphaned(desk_->LaneOf(lane)); });
     desk_.emplace(OutboxDesk{*store_, *reentry_, wall_clock_, store_->lanes(), SinkTypes(config_), identity, config_.outbox.max_bytes,
-                             [event = CloudEvent(identity)](const Row& row) mutable {
-                               std::string json;
-                               event.Set(row);
-                               AppendCloudEventJson(event, row, json);
-                               return json;
-                             }});
+                             CloudEventJsonOf(identity)});
     HandleOutbox(commands_, *desk_);
     HandleDeadLetters(commands_, *desk_);
     commands_.Add("status", StatusHandler(*store_, [this] { return Status(); }));

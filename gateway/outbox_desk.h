@@ -13,6 +13,7 @@
 #include "gateway/cloud_event.h"
 #include "gateway/ports.h"
 #include "gateway/reentry.h"
+#include "gateway/result.h"
 
 namespace sluice {
 
@@ -37,6 +38,11 @@ struct OutboxDesk {
 
 inline std::string NameOf(const LaneState& lane) {
   return lane.sink + "/" + lane.lane_class;
+}
+
+/// Why a command ends: for whoever asked.
+inline std::string CannotNow(const Error& error) {
+  return "the outbox cannot do it now: " + error.message;
 }
 
 /// By name.

@@ -18,14 +18,6 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kPageBytes = 256u << 10;
 
-std::string Line(const Json& json) {
-  return JsonText(json) + "\n";
-}
-
-std::string CannotNow(const Error& error) {
-  return "the outbox cannot do it now: " + error.message;
-}
-
 Json StatsJson(const OutboxDesk& desk, const StoreCounters& counters) {
   Json json{{"gateway", desk.identity.gateway_id},
             {"outbox", desk.identity.outbox_id},
@@ -34,11 +26,7 @@ Json StatsJson(const OutboxDesk& desk, const StoreCounters& counters) {
             {"dead_letters_bytes", CounterOf(counters, "dead_letters_bytes")},
             {"sources", Json::object()},
             {"lanes", Json::array()}};
-  const std::string prefix = "source/";
-  for (auto it = counters.values.lower_bound(prefix); it != counters.values.end() && it->first.rfind(prefix, 0) == 0; ++it) {
-    const std::string name = it->first.substr(prefix.size(), it->first.find('/', prefix.size()) - prefix.size());
-    if (!json["sources"].contains(name)) AddSourceCounters(counters, name, json["sources"][name]);
-  }
+  for (const std::string& name : SourceNames(counters)) AddSourceCounters(counters, name, json["sources"][name]);
   const WallTime now = desk.wall_clock.Read().wall;
   for (const LaneState& lane : desk.lanes) {
     Json& of_lane = json["lanes"].emplace_back(Json{{"id", lane.id}, {"sink", lane.sink}, {"class", lane.lane_class}});
@@ -57,7 +45,7 @@ class StatsTask : public ControlTask {
     if (std::exchange(asked_, true)) return answer_.End();
     desk_.store.Counters([this](const Result<StoreCounters>& counters) {
       if (!counters) return answer_.Fail(CannotNow(counters.error()));
-      answer_.Send(Line(StatsJson(desk_, *counters)));
+      answer_.Send(JsonLine(StatsJson(desk_, *counters)));
     });
   }
 
@@ -146,7 +134,7 @@ class PurgeTask : public ControlTask {
       if (!page) return answer_.Fail(CannotNow(page.error()));
       is_empty_ = page->events == 0;
       purged_ += page->events;
-      answer_.Send(Line({{"purged", purged_}}));
+      answer_.Send(JsonLine(Json{{"purged", purged_}}));
     });
   }
 
@@ -221,7 +209,7 @@ class MoveTask : public ControlTask {
       Tell();
     });
   }
-  void Tell() { answer_.Send(Line({{"moved", moved_}, {"stay", stay_}})); }
+  void Tell() { answer_.Send(JsonLine(Json{{"moved", moved_}, {"stay", stay_}})); }
   // One that its new sink refused would hold up the lane, or become a dead letter: better told now.
   bool Fits(const Row& row) {
     if (origin_.destination) return true;

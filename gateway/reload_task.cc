@@ -11,19 +11,15 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string Line(const Json& json) {
-  return JsonText(json) + "\n";
-}
-
 std::string LinesOf(const ReloadOutcome& outcome) {
   std::string lines;
-  for (const Mistake& warning : outcome.warnings) lines += Line({{"warning", FormatMistake(warning)}});
-  for (const Mistake& mistake : outcome.mistakes) lines += Line({{"mistake", FormatMistake(mistake)}});
+  for (const Mistake& warning : outcome.warnings) lines += JsonLine(Json{{"warning", FormatMistake(warning)}});
+  for (const Mistake& mistake : outcome.mistakes) lines += JsonLine(Json{{"mistake", FormatMistake(mistake)}});
   for (const ConfigChange& change : outcome.changes) {
-    lines += Line(
-        {{"change", {{"pointer", change.pointer}, {"before", change.before}, {"after", change.after}}}, {"text", FormatChange(change)}});
+    lines += JsonLine(Json{{"change", {{"pointer", change.pointer}, {"before", change.before}, {"after", change.after}}},
+                           {"text", FormatChange(change)}});
   }
-  if (outcome.failure.empty()) lines += Line({{"applied", outcome.applied}});
+  if (outcome.failure.empty()) lines += JsonLine(Json{{"applied", outcome.applied}});
   return lines;
 }
 

@@ -43,7 +43,7 @@ class RulesTask : public ControlTask {
   void Next() override {
     if (std::exchange(sent_, true)) return answer_.End();
     std::string lines;
-    for (const RuleStatus& rule : rules_) lines += JsonText(RuleJson(rule)) + "\n";
+    for (const RuleStatus& rule : rules_) lines += JsonLine(RuleJson(rule));
     answer_.Send(std::move(lines));
   }
 

@@ -74,7 +74,7 @@ class TailTask : public ControlTask, private EventTap::Watcher {
     wake_->Stop();
     is_due_ = false;
     is_sending_ = true;
-    if (lines_.empty() || told_missed_ != missed_) lines_ += JsonText(Json{{"missed", missed_}}) + "\n";
+    if (lines_.empty() || told_missed_ != missed_) lines_ += JsonLine(Json{{"missed", missed_}});
     told_missed_ = missed_;
     answer_.Send(std::exchange(lines_, {}));
   }

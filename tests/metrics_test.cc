@@ -53,6 +53,14 @@ TEST_CASE("metrics: events that came are told by QoS, and those add up to the le
   CHECK(Sample(text, R"(sluice_events_received_total{source="local",qos="2"})") == "3");
 }
 
+TEST_CASE("metrics: a sink that is not configured any more is neither up nor down") {
+  MetricsFacts facts = Facts();
+  facts.status.forwarders[2].state = "orphaned";
+  CHECK(Sample(Facts(), R"(sluice_sink_up{sink="copy"})") == "1");
+  CHECK(Sample(facts, R"(sluice_sink_up{sink="copy"})").empty());
+  CHECK(Sample(facts, R"(sluice_sink_up{sink="cloud"})") == "0");
+}
+
 TEST_CASE("metrics: a source that is configured but silent, and one that was removed, are both there") {
   MetricsFacts facts = Facts();
   facts.counters->values["source/removed/received"] = 4;
