@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
+#include <string>
 
 #include "gateway/result.h"
 
@@ -12,5 +13,10 @@ namespace sluice {
 /// kUnavailable: nobody answers. kInvalid: it is refused, and why.
 using Ask =
     std::function<Result<void>(const nlohmann::ordered_json& request, const std::function<bool(const nlohmann::ordered_json&)>& on_line)>;
+
+/// "error: `why`" on stderr, and the exit status of what failed.
+int Failed(const std::string& why);
+/// The exit status of what was asked, its failure told.
+int StatusOf(const Result<void>& asked);
 
 }  // namespace sluice

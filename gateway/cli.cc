@@ -24,6 +24,15 @@ void AddSocketOptions(CLI::App& verb, Command& command) {
   verb.add_option("--socket", command.socket, "Ask the daemon on this control socket, and nobody else");
 }
 
+void AddLaneOptions(CLI::App& action, RowSelection& which) {
+  action.add_option("--sink", which.sink, "Only those of this sink");
+  action.add_option("--class", which.lane_class, "Only those of this class");
+}
+
+CLI::Option* AddIds(CLI::App& action, RowSelection& which) {
+  return action.add_option("ids", which.ids, "Ids as `list` prints them (lane/seq), or of events");
+}
+
 CLI::App* AddAction(CLI::App& parent, const std::string& name, const std::string& text, Command& command) {
   CLI::App* app = parent.add_subcommand(name, text);
   app->callback([app, &command] {
@@ -31,20 +40,15 @@ CLI::App* AddAction(CLI::App& parent, const std::string& name, const std::string
     command.dead_letters.action = app->get_name();
     // What changes something wants to be told of what.
     const CLI::Option* all = app->get_option_no_throw("--all");
-    if (all != nullptr && !*all && command.dead_letters.ids.empty()) throw CLI::RequiredError(app->get_name() + ": ids or --all");
+    if (all != nullptr && !*all && command.dead_letters.which.ids.empty()) throw CLI::RequiredError(app->get_name() + ": ids or --all");
   });
   AddSocketOptions(*app, command);
-  app->add_option("--sink", command.dead_letters.sink, "Only those of this sink");
-  app->add_option("--class", command.dead_letters.lane_class, "Only those of this class");
+  AddLaneOptions(*app, command.dead_letters.which);
   return app;
 }
 
-CLI::Option* AddIds(CLI::App& action, Command& command) {
-  return action.add_option("ids", command.dead_letters.ids, "Ids as `list` prints them (lane/seq), or of events");
-}
-
 void AddIdsOrAll(CLI::App& action, Command& command) {
-  CLI::Option* ids = AddIds(action, command);
+  CLI::Option* ids = AddIds(action, command.dead_letters.which);
   CLI::Option* all = action.add_flag("--all", command.dead_letters.all, "All of them, or all of --sink and --class");
   ids->excludes(all);
 }
@@ -54,11 +58,11 @@ void AddDeadLetters(CLI::App& app, Command& command) {
   letters->require_subcommand(1);
   CLI::App* list = AddAction(*letters, "list", "List them, without payloads", command);
   list->add_flag("--json", command.json, "JSON Lines instead of a table");
-  AddIds(*AddAction(*letters, "show", "Print some of them whole, readably", command), command)->required();
+  AddIds(*AddAction(*letters, "show", "Print some of them whole, readably", command), command.dead_letters.which)->required();
   AddIdsOrAll(*AddAction(*letters, "replay", "Send them again, with their ids; refused again, they come back here", command), command);
   CLI::App* exporting =
       AddAction(*letters, "export", "Print them whole, payloads included, as JSON Lines; all unless ids are given", command);
-  AddIds(*exporting, command);
+  AddIds(*exporting, command.dead_letters.which);
   exporting->add_option("-o,--output", command.dead_letters.output, "File to write to instead of stdout");
   AddIdsOrAll(*AddAction(*letters, "purge", "Delete them for good", command), command);
   letters->footer(std::string(kWhoIsAsked) +
@@ -76,8 +80,7 @@ CLI::App* AddOutboxAction(CLI::App& parent, const std::string& name, const std::
 }
 
 void AddWhichRows(CLI::App& action, Command& command) {
-  action.add_option("--sink", command.outbox.sink, "Only those of this sink");
-  action.add_option("--class", command.outbox.lane_class, "Only those of this class");
+  AddLaneOptions(action, command.outbox.which);
   action.add_option("-n,--limit", command.outbox.limit, "So many at most");
 }
 
@@ -92,7 +95,7 @@ void AddOutbox(CLI::App& app, Command& command) {
   AddWhichRows(*list, command);
   list->add_flag("--json", command.json, "JSON Lines instead of a table");
   CLI::App* show = AddOutboxAction(*parent, "show", "Print some of them whole, readably", command);
-  show->add_option("ids", outbox.ids, "Ids as `list` prints them (lane/seq), or of events")->required();
+  AddIds(*show, outbox.which)->required();
   CLI::App* exporting = AddOutboxAction(*parent, "export", "Print them whole, payloads included, as JSON Lines", command);
   AddWhichRows(*exporting, command);
   exporting->add_option("-o,--output", outbox.output, "File to write to instead of stdout");

@@ -26,28 +26,31 @@ enum class Verb {
   kVersion
 };
 
+/// Which rows, or dead letters: those that are named, or all.
+struct RowSelection {
+  std::vector<std::string> ids;  ///< <lane>/<seq>, or the event's id.
+  std::string sink;              ///< Of all, only those of this one; empty: every sink.
+  std::string lane_class;        ///< Likewise.
+};
+
 /// `sluice dead-letters ACTION`.
 struct DeadLettersCommand {
-  std::string action;            ///< list, show, replay, export or purge.
-  std::vector<std::string> ids;  ///< <lane>/<seq>, or the event's id.
+  std::string action;  ///< list, show, replay, export or purge.
+  RowSelection which;
   bool all = false;
-  std::string sink;        ///< Narrows `all`; empty: every sink.
-  std::string lane_class;  ///< Likewise.
-  std::string output;      ///< export: a file; empty: stdout.
+  std::string output;  ///< export: a file; empty: stdout.
 };
 
 /// `sluice outbox ACTION`.
 struct OutboxCommand {
-  std::string action;            ///< stats, list, show, export, purge or move.
-  std::vector<std::string> ids;  ///< show: <lane>/<seq>, or the event's id.
-  std::string sink;              ///< list, export: only of this one; empty: every sink.
-  std::string lane_class;        ///< Likewise.
-  std::uint64_t limit = 0;       ///< list, export: so many at most; 0: all.
-  std::string output;            ///< export: a file; empty: stdout.
-  std::string lane;              ///< purge, move: SINK/CLASS.
-  std::string to;                ///< move: SINK/CLASS.
-  std::string destination;       ///< move: instead of each event's own; empty: that.
-  bool yes = false;              ///< purge: do not ask.
+  std::string action;       ///< stats, list, show, export, purge or move.
+  RowSelection which;       ///< show: by ids; list, export: of all.
+  std::uint64_t limit = 0;  ///< list, export: so many at most; 0: all.
+  std::string output;       ///< export: a file; empty: stdout.
+  std::string lane;         ///< purge, move: SINK/CLASS.
+  std::string to;           ///< move: SINK/CLASS.
+  std::string destination;  ///< move: instead of each event's own; empty: that.
+  bool yes = false;         ///< purge: do not ask.
 };
 
 /// `sluice tail`.

@@ -2,12 +2,10 @@
 
 #include <cstdio>
 #include <nlohmann/json.hpp>
-#include <utility>
 
 #include "gateway/export_lines.h"
-#include "gateway/json_text.h"
+#include "gateway/row_command.h"
 #include "gateway/table_cell.h"
-#include "gateway/tally.h"
 
 namespace sluice {
 namespace {
@@ -16,21 +14,9 @@ using Json = nlohmann::ordered_json;
 
 constexpr const char* kRow = "%-12s %-12s %-20s %8s %10s  %-24s %s\n";
 
-std::string Line(const Json& json, int indent = -1) {
-  return JsonText(json, indent) + "\n";
-}
-
 Json RequestOf(const DeadLettersCommand& command) {
   const std::string action = command.action == "show" ? "export" : command.action;
-  Json request{{"command", "dead-letters." + action}};
-  if (!command.ids.empty()) {
-    request["ids"] = command.ids;
-    return request;
-  }
-  request["all"] = true;
-  if (!command.sink.empty()) request["sink"] = command.sink;
-  if (!command.lane_class.empty()) request["class"] = command.lane_class;
-  return request;
+  return RequestFor("dead-letters." + action, command.which);
 }
 
 void PrintRow(const Json& letter) {
@@ -39,32 +25,15 @@ void PrintRow(const Json& letter) {
               Cell(letter, "reason").c_str());
 }
 
-int AskFor(const Command& command, const Ask& ask, const std::function<bool(const Json&)>& on_line) {
-  const Result<void> asked = ask(RequestOf(command.dead_letters), on_line);
-  return asked ? kExitOk : Failed(asked.error().message);
+int List(const Command& command, const Ask& ask) {
+  const auto head = [] { std::printf(kRow, "ID", "SINK", "TIME (UTC)", "ATTEMPTS", "BYTES", "TOPIC", "REASON"); };
+  return ListRows(RequestOf(command.dead_letters), ask, command.json, head, PrintRow);
 }
 
-int List(const Command& command, const Ask& ask) {
-  bool any = false;
-  return AskFor(command, ask, [&](const Json& letter) {
-    if (command.json) {
-      std::fputs(Line(letter).c_str(), stdout);
-      return true;
-    }
-    if (!std::exchange(any, true)) std::printf(kRow, "ID", "SINK", "TIME (UTC)", "ATTEMPTS", "BYTES", "TOPIC", "REASON");
-    PrintRow(letter);
-    return true;
-  });
-}
+constexpr const char* kNone = "there is no such dead letter";
 
 int Show(const Command& command, const Ask& ask) {
-  bool any = false;
-  const int status = AskFor(command, ask, [&](const Json& letter) {
-    any = true;
-    std::fputs(Line(letter, 2).c_str(), stdout);
-    return true;
-  });
-  return status == kExitOk && !any ? Failed("there is no such dead letter") : status;
+  return ShowRows(RequestOf(command.dead_letters), ask, kNone);
 }
 
 int Export(const Command& command, const Ask& ask) {
@@ -72,23 +41,15 @@ int Export(const Command& command, const Ask& ask) {
                      [&](const std::function<bool(const Json&)>& on_line) { return ask(RequestOf(command.dead_letters), on_line); });
 }
 
-// replay, purge: how many, while it goes on if a human looks, and at the end.
+// replay, purge.
 int Change(const Command& command, const Ask& ask, const char* done) {
-  std::uint64_t count = 0;
-  std::uint64_t stay = 0;
-  Tally tally(done);
-  const int status = AskFor(command, ask, [&](const Json& line) {
-    count = line.value(done, count);
-    stay = line.value("stay", stay);
-    tally.Show(count);
-    return true;
-  });
-  tally.End();
-  std::printf("%s %llu\n", done, static_cast<unsigned long long>(count));
-  if (stay > 0)
-    return Failed(std::to_string(stay) + " stay: they could never be sent (0 attempts); export them and publish their payloads again");
-  const bool named = !command.dead_letters.ids.empty();
-  return status == kExitOk && named && count == 0 ? Failed("there is no such dead letter") : status;
+  const RowChange change = ChangeRows(RequestOf(command.dead_letters), ask, done);
+  const int status = StatusOf(change.asked);
+  if (change.stay > 0)
+    return Failed(std::to_string(change.stay) +
+                  " stay: they could never be sent (0 attempts); export them and publish their payloads again");
+  const bool named = !command.dead_letters.which.ids.empty();
+  return status == kExitOk && named && change.count == 0 ? Failed(kNone) : status;
 }
 
 }  // namespace

@@ -4,9 +4,9 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "gateway/ask.h"
 #include "gateway/cli.h"
 #include "gateway/json_text.h"
-#include "gateway/table_cell.h"
 #include "gateway/tally.h"
 
 namespace sluice {
@@ -21,7 +21,7 @@ int ExportLines(const std::string& path, const std::function<Result<void>(const 
   std::uint64_t lines = 0;
   Tally tally("exported");
   const Result<void> asked = ask([&](const Json& line) {
-    written = std::fputs((JsonText(line) + "\n").c_str(), file.get()) >= 0;
+    written = std::fputs(JsonLine(line).c_str(), file.get()) >= 0;
     if (!path.empty()) tally.Show(++lines);
     return written;
   });

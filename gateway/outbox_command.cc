@@ -7,13 +7,12 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
-#include <utility>
 
 #include "gateway/export_lines.h"
 #include "gateway/json_text.h"
 #include "gateway/paint.h"
+#include "gateway/row_command.h"
 #include "gateway/table_cell.h"
-#include "gateway/tally.h"
 
 namespace sluice {
 namespace {
@@ -24,14 +23,7 @@ constexpr const char* kRow = "%-14s %-12s %-10s %-20s %10s  %-24s %-20s %s\n";
 constexpr const char* kLane = "%-24s %12s %14s %10s %12s %12s %10s %10s  %s\n";
 
 Json WhichRows(const OutboxCommand& command, const char* name) {
-  Json request{{"command", name}};
-  if (!command.ids.empty()) {
-    request["ids"] = command.ids;
-    return request;
-  }
-  request["all"] = true;
-  if (!command.sink.empty()) request["sink"] = command.sink;
-  if (!command.lane_class.empty()) request["class"] = command.lane_class;
+  Json request = RequestFor(name, command.which);
   if (command.limit > 0) request["limit"] = command.limit;
   return request;
 }
@@ -69,15 +61,14 @@ void PrintStats(const Json& stats, const Paint& paint) {
 }
 
 int Stats(const Command& command, const Ask& ask) {
-  const Result<void> asked = ask({{"command", "outbox.stats"}}, [&](const Json& stats) {
+  return StatusOf(ask({{"command", "outbox.stats"}}, [&](const Json& stats) {
     if (command.json) {
       std::printf("%s\n", JsonText(stats, 2).c_str());
     } else {
       PrintStats(stats, PaintFor(stdout));
     }
     return true;
-  });
-  return asked ? static_cast<int>(kExitOk) : Failed(asked.error().message);
+  }));
 }
 
 void PrintRow(const Json& row) {
@@ -87,25 +78,12 @@ void PrintRow(const Json& row) {
 }
 
 int List(const Command& command, const Ask& ask) {
-  bool any = false;
-  const Result<void> asked = ask(WhichRows(command.outbox, "outbox.list"), [&](const Json& row) {
-    if (command.json) return std::fputs((JsonText(row) + "\n").c_str(), stdout) >= 0;
-    if (!std::exchange(any, true)) std::printf(kRow, "ID", "SINK", "CLASS", "RECEIVED (UTC)", "BYTES", "TOPIC", "DESTINATION", "KEY");
-    PrintRow(row);
-    return std::ferror(stdout) == 0;
-  });
-  return asked ? static_cast<int>(kExitOk) : Failed(asked.error().message);
+  const auto head = [] { std::printf(kRow, "ID", "SINK", "CLASS", "RECEIVED (UTC)", "BYTES", "TOPIC", "DESTINATION", "KEY"); };
+  return ListRows(WhichRows(command.outbox, "outbox.list"), ask, command.json, head, PrintRow);
 }
 
 int Show(const Command& command, const Ask& ask) {
-  bool any = false;
-  const Result<void> asked = ask(WhichRows(command.outbox, "outbox.export"), [&](const Json& row) {
-    any = true;
-    std::printf("%s\n", JsonText(row, 2).c_str());
-    return true;
-  });
-  if (!asked) return Failed(asked.error().message);
-  return any ? static_cast<int>(kExitOk) : Failed("no such event waits");
+  return ShowRows(WhichRows(command.outbox, "outbox.export"), ask, "no such event waits");
 }
 
 int Export(const Command& command, const Ask& ask) {
@@ -135,22 +113,11 @@ bool IsMeant(const std::string& lane, std::uint64_t rows) {
   return answer == "y" || answer == "Y" || answer == "yes";
 }
 
-/// purge, move: counts until the end, shown while it goes on.
+/// purge, move.
 int Change(const Json& request, const Ask& ask, const char* done) {
-  std::uint64_t count = 0;
-  std::uint64_t stay = 0;
-  Tally tally(done);
-  const Result<void> asked = ask(request, [&](const Json& line) {
-    count = line.value(done, count);
-    stay = line.value("stay", stay);
-    tally.Show(count);
-    return true;
-  });
-  tally.End();
-  std::printf("%s %llu\n", done, static_cast<unsigned long long>(count));
-  if (!asked) return Failed(asked.error().message);
-  if (stay == 0) return kExitOk;
-  return Failed(std::to_string(stay) + " stay: they are damaged, and must not be sent; `sluice outbox purge` gives them up");
+  const RowChange change = ChangeRows(request, ask, done);
+  if (!change.asked || change.stay == 0) return StatusOf(change.asked);
+  return Failed(std::to_string(change.stay) + " stay: they are damaged, and must not be sent; `sluice outbox purge` gives them up");
 }
 
 int Purge(const Command& command, const Ask& ask) {

@@ -89,10 +89,7 @@ int ListRules(const Command& command, const Ask& ask) {
     return true;
   };
   const Result<void> asked = ask({{"command", "rules"}}, print);
-  if (!asked) {
-    PrintError(asked.error().message);
-    return kExitFailed;
-  }
+  if (!asked) return StatusOf(asked);
   if (is_first && !command.json) std::printf("there are no rules\n");
   return kExitOk;
 }

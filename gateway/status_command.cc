@@ -13,10 +13,7 @@ int ShowStatus(const Command& command, const Ask& ask) {
     std::fputs(command.json ? (document.dump(2) + "\n").c_str() : StatusText(document, PaintFor(stdout)).c_str(), stdout);
     return true;
   };
-  const Result<void> asked = ask({{"command", "status"}}, print);
-  if (asked) return kExitOk;
-  PrintError(asked.error().message);
-  return kExitFailed;
+  return StatusOf(ask({{"command", "status"}}, print));
 }
 
 }  // namespace sluice

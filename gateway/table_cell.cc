@@ -2,7 +2,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "gateway/cli.h"
 #include "gateway/paint.h"
 
 namespace sluice {
@@ -10,11 +9,6 @@ namespace sluice {
 std::string Cell(const nlohmann::ordered_json& line, const char* name) {
   if (!line.contains(name)) return "";
   return line[name].is_string() ? Printable(line[name].get<std::string>()) : line[name].dump();
-}
-
-int Failed(const std::string& why) {
-  PrintError(why);
-  return kExitFailed;
 }
 
 }  // namespace sluice

@@ -9,7 +9,4 @@ namespace sluice {
 /// Empty if it is not there. Control characters are escaped, so that those of a topic do nothing to the terminal.
 std::string Cell(const nlohmann::ordered_json& line, const char* name);
 
-/// "error: `why`" on stderr, and the exit status of what failed.
-int Failed(const std::string& why);
-
 }  // namespace sluice
