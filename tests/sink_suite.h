@@ -49,10 +49,11 @@ class Recorder : public SinkListener {
     last_reason = reason;
   }
   void OnVerdictsDone() override { ++groups; }
-  void OnTrouble(const std::string&) override {}
+  void OnTrouble(const std::string& reason) override { troubles.push_back(reason); }
 
   std::map<Seq, Verdict> verdicts;
   std::string last_reason;
+  std::vector<std::string> troubles;
   int groups = 0;
   bool closed = false;
 };

@@ -12,6 +12,7 @@
 #include "drivers/kafka_sink.h"
 #include "drivers/mqtt_sink.h"
 #include "tests/kinesis_outside.h"
+#include "tests/make_certificate.h"
 #include "tests/mock_kafka.h"
 #include "tests/mosquitto.h"
 #include "tests/mqtt_reader.h"
@@ -353,6 +354,41 @@ TEST_CASE("kafka sink: a row that the library does not even queue gets its verdi
   bench.sink->Send(nameless);
   CHECK(bench.recorder.verdicts.empty());
   bench.RunUntil([&] { return bench.Count(Verdict::kRejected) == 2; });
+}
+
+/// Brokers that are not there, and our certificate for them.
+struct KafkaWithTls {
+  TempDir dir;
+
+  KafkaWithTls() { Replace(); }
+  void Replace() { dir.Write("ours.pem", MakeCertificate(std::chrono::seconds(4'000'000'000))); }
+  void Remove() { std::filesystem::remove(dir.Path("ours.pem")); }
+  std::unique_ptr<Sink> Make(Loop& on) const {
+    KafkaSinkConfig config;
+    config.brokers = {"127.0.0.1:1"};
+    config.tls.emplace();
+    config.tls->ca_file = config.tls->cert_file = config.tls->key_file = dir.Path("ours.pem");
+    return std::move(*KafkaSink::Create("cloud", config, kIdentity, on));
+  }
+};
+
+TEST_CASE("kafka sink: a certificate that is gone for a moment is trouble, and a reset waits until it is there again") {
+  Bench<KafkaWithTls> bench;
+  bench.outside.Remove();
+  bool ready = false;
+  bench.sink->Reset([&] { ready = true; });
+  bench.RunUntil([&] { return !bench.recorder.troubles.empty() && bench.recorder.troubles.back().find("ours.pem") != std::string::npos; });
+  CHECK(!ready);
+  bench.outside.Replace();
+  bench.RunUntil([&] { return ready; });
+}
+
+TEST_CASE("kafka sink: it can be closed while its certificate is gone") {
+  Bench<KafkaWithTls> bench;
+  bench.outside.Remove();
+  bench.sink->Reset([] { FAIL("there is no producer"); });
+  bench.RunUntil([&] { return !bench.recorder.troubles.empty() && bench.recorder.troubles.back().find("ours.pem") != std::string::npos; });
+  bench.Close();
 }
 
 TEST_CASE("kafka sink: after a refusal nothing of the same key that was sent later is delivered") {
