@@ -103,11 +103,15 @@ struct Lane {
 void AddLeft(const std::vector<Lane>& lanes, MetricsText& text) {
   text.Begin("sluice_events_delivered_total", kCounter, "Events that their sink has confirmed.");
   for (const auto& [lane, count] : lanes) text.Add(count["delivered"], {{"sink", lane.sink}, {"class", lane.lane_class}});
-  text.Begin("sluice_events_dropped_total", kCounter,
-             "Events given up: at the bound of the outbox (quota), or waiting for too long (ttl).");
+  text.Begin(
+      "sluice_events_dropped_total", kCounter,
+      "Events that left unsent: at the bound of the outbox (quota), waiting for too long (ttl), or because somebody said so (purged, "
+      "moved to another lane).");
   for (const auto& [lane, count] : lanes) {
-    for (const char* reason : {"quota", "ttl"})
-      text.Add(count[std::string("dropped/") + reason], {{"sink", lane.sink}, {"class", lane.lane_class}, {"reason", reason}});
+    for (const DropReason reason : kDropReasons) {
+      const std::string name(NameOf(reason));
+      text.Add(count["dropped/" + name], {{"sink", lane.sink}, {"class", lane.lane_class}, {"reason", name}});
+    }
   }
   text.Begin("sluice_events_dead_lettered_total", kCounter,
              "Events set aside: refused by the sink, not fit for where their route sends them, or damaged on disk.");

@@ -183,6 +183,7 @@ enum class DropReason : std::uint8_t {
   kPurged,   ///< "purged": an operator said so.
   kMoved,    ///< "moved": an operator had them moved to another lane.
 };
+constexpr DropReason kDropReasons[] = {DropReason::kQuota, DropReason::kExpired, DropReason::kPurged, DropReason::kMoved};
 std::string_view NameOf(DropReason reason);
 
 /// Rows of a lane to be given up, from the first one after `after` on, in the same transaction as all else. Gap records

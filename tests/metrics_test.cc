@@ -77,6 +77,14 @@ TEST_CASE("metrics: what was never counted is 0 and not missing, so that its fir
   CHECK(Sample(Facts(), R"(sluice_starts_total{reason="power_loss"})") == "0");
 }
 
+TEST_CASE("metrics: each reason to leave a lane unsent is told, so that its account adds up") {
+  MetricsFacts facts = Facts();
+  const std::string lane = R"(sluice_events_dropped_total{sink="copy",class="normal",reason=)";
+  const std::pair<const char*, std::int64_t> reasons[] = {{"quota", 1}, {"ttl", 2}, {"purged", 3}, {"moved", 4}};
+  for (const auto& [reason, events] : reasons) facts.counters->values["lane/3/dropped/" + std::string(reason)] = events;
+  for (const auto& [reason, events] : reasons) CHECK(Sample(facts, lane + "\"" + reason + "\"}") == std::to_string(events));
+}
+
 TEST_CASE("metrics: a dead letter is counted by its kind, and a replay takes nothing back") {
   MetricsFacts facts = Facts();
   facts.counters->values["lane/1/dead_lettered"] = 5;
