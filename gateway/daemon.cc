@@ -202,7 +202,7 @@ class Daemon {
     HandleDeadLetters(commands_, *desk_);
     HandleOutbox(commands_, *desk_);
     commands_.Add("tail", TailHandler(tap_, loop_, *desk_), CommandKind::kEvents);
-    commands_.Add("rules", RulesHandler([this] { return assembly_->gateway().RuleStatuses(); }), CommandKind::kReport);
+    commands_.Add("rules", RulesHandler([this] { return assembly_->gateway().RuleStatuses(); }), CommandKind::kEvents);
     commands_.Add("status", StatusHandler(*store_, [this] { return Status(); }), CommandKind::kDocument);
     commands_.Add("reload", ReloadHandler([this](bool dry_run, auto done) { Reload(dry_run, std::move(done)); }));
   }

@@ -16,8 +16,9 @@ constexpr const char* kIndex =
     "/healthz                   200 while the daemon answers\n"
     "/readyz                    200 while it can take events in, an uplink that is down or not; what is not well\n"
     "/api/v1/status             how it is doing, as JSON\n"
-    "/api/v1/rules              the same of each rule for alerts\n"
-    "/api/v1/dead-letters/list  what sinks have refused; this and the other commands need the token\n";
+    "/api/v1/rules              the same of each rule for alerts, and the value it saw last; from here on with the token\n"
+    "/api/v1/dead-letters/list  what sinks have refused\n"
+    "/api/v1/...                the other commands\n";
 constexpr std::string_view kApi = "/api/v1/";
 
 HttpPages::Plan Reply(HttpReply reply) {

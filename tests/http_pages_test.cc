@@ -33,7 +33,7 @@ class Site {
  public:
   Site() {
     for (const auto& [name, kind] : {std::pair{"status", CommandKind::kDocument},
-                                     {"rules", CommandKind::kReport},
+                                     {"outbox.stats", CommandKind::kReport},
                                      {"letters.list", CommandKind::kEvents},
                                      {"letters.purge", CommandKind::kChange}}) {
       commands_.Add(
@@ -128,7 +128,8 @@ TEST_CASE("http: without a token in the configuration nobody gets these over TCP
 
 TEST_CASE("http: how the gateway is doing is told without a token") {
   Site site;
-  for (const char* path : {"/metrics", "/readyz", "/api/v1/status", "/api/v1/rules"}) CHECK_MESSAGE(site.Status(Request(path)) == 0, path);
+  for (const char* path : {"/metrics", "/readyz", "/api/v1/status", "/api/v1/outbox/stats"})
+    CHECK_MESSAGE(site.Status(Request(path)) == 0, path);
   for (const char* path : {"/", "/healthz"}) CHECK_MESSAGE(site.Status(Request(path)) == 200, path);
   CHECK(site.Status(Request("/metrics", "HEAD")) == 0);
 }
@@ -177,7 +178,7 @@ TEST_CASE("http: a document is answered as a whole, all else as it comes") {
   Site site;
   CHECK(site.Status(Request("/api/v1/status")) == 0);
   CHECK(!site.plan.is_stream);
-  CHECK(site.Status(Request("/api/v1/rules")) == 0);
+  CHECK(site.Status(Request("/api/v1/outbox/stats")) == 0);
   CHECK(site.plan.is_stream);
 }
 

@@ -206,7 +206,8 @@ class Guard(unittest.TestCase):
                 self.assertEqual(web.Ask(path, headers={"Host": f"localhost:{gateway.port}"}).status, 200, path)
             for headers, status in (({}, 401), ({"Authorization": "Bearer a-token-for-the-test?"}, 401), (BEARER, 200)):
                 self.assertEqual(web.Ask("/api/v1/dead-letters/purge", "POST", '{"all": true}', headers).status, status)
-                self.assertEqual(web.Ask("/api/v1/dead-letters/list?all=true", headers=headers).status, status)
+                for events in ("dead-letters/list?all=true", "outbox/list?all=true", "rules"):
+                    self.assertEqual(web.Ask("/api/v1/" + events, headers=headers).status, status, events)
             self.assertEqual(web.Ask("/api/v1/dead-letters/purge?all=true", headers=BEARER).status, 405)
             answer = web.Ask("/api/v1/status")
             self.assertEqual(answer.headers["X-Content-Type-Options"], "nosniff")
@@ -241,6 +242,38 @@ class Guard(unittest.TestCase):
             gateway.web.Status()
             self.assertEqual(gateway.sluice.Stop(), 0)
             self.assertFalse(os.path.exists(path))
+
+
+class Watching(unittest.TestCase):
+    def Tail(self, gateway, **headers):
+        connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=20)
+        self.addCleanup(connection.close)
+        connection.request("GET", "/api/v1/tail?filter=plant%2F%23", headers=headers)
+        return connection, connection.getresponse()
+
+    def test_events_are_shown_as_they_come_over_a_reload_until_either_side_ends(self):
+        with Rig() as rig:
+            gateway = Gateway(rig).Start()
+            self.assertEqual(self.Tail(gateway)[1].status, 401)
+            (leaving, _), (_, stream) = [self.Tail(gateway, **BEARER) for _ in range(2)]
+            Until(lambda: json.loads(stream.readline()) == {"missed": 0}, 20, "it watches")
+            PublishOne(gateway.mosquitto.port, "plant/a", b'{"n": 1}')
+            self.assertEqual(self.Event(stream)["data"], {"n": 1})
+            fds = gateway.web.Metrics()["process_open_fds"]
+            leaving.close()
+            Until(lambda: gateway.web.Metrics()["process_open_fds"] < fds, 20, "who left is forgotten")
+            gateway.Configure(log={"level": "debug"})
+            self.assertEqual(gateway.web.Ask("/api/v1/reload", "POST", headers=BEARER).status, 200)
+            PublishOne(gateway.mosquitto.port, "plant/a", b"\xff")
+            self.assertEqual(self.Event(stream)["data_base64"], "/w==")
+            self.assertEqual(gateway.sluice.Stop(), 0)
+            with contextlib.suppress(http.client.IncompleteRead):
+                stream.read()
+
+    def Event(self, stream):
+        while "cloudevent" not in (line := json.loads(stream.readline())):
+            self.assertEqual(line, {"missed": 0})
+        return line["cloudevent"]
 
 
 class Reload(unittest.TestCase):
