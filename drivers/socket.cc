@@ -46,6 +46,11 @@ ssize_t Socket::Send(const char* data, std::size_t size) {
   }
 }
 
+void Socket::AcknowledgeNow() {
+  const int on = 1;
+  setsockopt(fd_, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
+}
+
 void Socket::EndSending() {
   ::shutdown(fd_, SHUT_WR);
 }

@@ -34,6 +34,9 @@ class Socket {
   ssize_t Receive(char* buffer, std::size_t size);
   /// >= 0: bytes taken; or kBroken.
   ssize_t Send(const char* data, std::size_t size);
+  /// Tells the peer at once that what is here has come. Until it knows, a peer with Nagle's algorithm holds its next small piece back, and
+  /// the kernel would take some 40 ms.
+  void AcknowledgeNow();
   /// The peer reads an end of file behind what was sent.
   void EndSending();
 
