@@ -95,10 +95,10 @@ bool GateConnection::ReadClient() {
     client_ended_ = true;
     return true;
   }
-  client_->AcknowledgeNow();
   const std::uint64_t ticket = inbox_.HandedCount(connection_);  // After the bytes, never before.
   if (held_.empty() || held_.back().ticket != ticket) held_.push_back({"", ticket});
   held_.back().bytes.append(g_chunk.data(), static_cast<std::size_t>(got));
+  client_->AcknowledgeNow();
   return true;
 }
 

@@ -2,7 +2,6 @@
 
 #include <malloc.h>
 #include <systemd/sd-daemon.h>
-#include <uv.h>
 
 #include <algorithm>
 #include <array>
@@ -15,8 +14,6 @@
 #include <utility>
 
 #include "config/difference.h"
-#include "config/last_good.h"
-#include "config/reading.h"
 #include "config/secrets.h"
 #include "config/show.h"
 #include "drivers/ack_gate.h"
@@ -25,24 +22,27 @@
 #include "drivers/mqtt_control.h"
 #include "drivers/sha256.h"
 #include "gateway/assembly.h"
+#include "gateway/config_choice.h"
 #include "gateway/control_socket.h"
 #include "gateway/dead_letter_tasks.h"
 #include "gateway/event_tap.h"
 #include "gateway/http_door.h"
+#include "gateway/last_good_keeper.h"
 #include "gateway/ledger_desk.h"
 #include "gateway/log.h"
 #include "gateway/loop.h"
 #include "gateway/monitoring_pages.h"
 #include "gateway/outbox_desk.h"
 #include "gateway/outbox_tasks.h"
-#include "gateway/progress.h"
 #include "gateway/reload_task.h"
 #include "gateway/rules_task.h"
+#include "gateway/signals.h"
 #include "gateway/start_reason.h"
 #include "gateway/status_task.h"
 #include "gateway/system_clock.h"
 #include "gateway/tail_task.h"
 #include "gateway/version.h"
+#include "gateway/watchdog.h"
 #include "store/store.h"
 
 namespace sluice {
@@ -54,16 +54,6 @@ constexpr std::chrono::milliseconds kReopenAgain{1'000};
 // While something has no connection, whether passwords or certificates have changed is looked at so often.
 constexpr std::chrono::milliseconds kCredentialsLook{2'000};
 constexpr std::chrono::milliseconds kCredentialsLookLongest{60'000};
-
-// How often a watchdog is fed in the time that it allows.
-constexpr int kWatchdogFeeds = 4;
-
-// What the service manager wants, or 0.
-std::chrono::milliseconds WatchdogInterval() {
-  std::uint64_t allowed_us = 0;
-  if (sd_watchdog_enabled(0, &allowed_us) <= 0) return std::chrono::milliseconds(0);
-  return std::chrono::milliseconds(std::max<std::uint64_t>(1, allowed_us / 1'000 / kWatchdogFeeds));
-}
 
 bool IsJournal() {
   return std::getenv("JOURNAL_STREAM") != nullptr;
@@ -81,39 +71,11 @@ std::vector<CertificateStatus> CertificatesOf(const Config& config) {
   return certificates;
 }
 
-/// Some signals on the loop.
-class Signals {
- public:
-  using Handler = std::function<void(int signal)>;
-  Signals(Loop& loop, Handler on_signal) : on_signal_(std::move(on_signal)) {
-    for (std::size_t i = 0; i < kSignals.size(); ++i) {
-      uv_signal_init(loop.uv(), &handles_[i]);
-      handles_[i].data = this;
-      uv_signal_start(
-          &handles_[i], [](uv_signal_t* handle, int signal) { static_cast<Signals*>(handle->data)->on_signal_(signal); }, kSignals[i]);
-    }
-  }
-  void Close() {
-    for (uv_signal_t& handle : handles_) uv_close(reinterpret_cast<uv_handle_t*>(&handle), nullptr);
-  }
-
- private:
-  static constexpr std::array<int, 3> kSignals = {SIGTERM, SIGINT, SIGHUP};
-  const Handler on_signal_;
-  std::array<uv_signal_t, kSignals.size()> handles_;
-};
-
-/// What to run, and where it comes from.
-struct Choice {
-  ConfigReading reading;
-  std::string problem;  ///< Why it is not what stands in the files; empty: it is.
-};
-
 /// Everything that runs, in the order of construction; destroyed in reverse.
 class Daemon {
  public:
-  Daemon(Choice choice, const Command& command, std::optional<LastGood> last_good)
-      : command_(command), last_good_(std::move(last_good)), in_force_(std::move(choice)) {}
+  Daemon(ConfigChoice choice, const Command& command, const std::optional<LastGood>& last_good)
+      : command_(command), in_force_(std::move(choice)), last_good_keeper_(loop_, last_good) {}
 
   /// kInvalid: the configuration is no good.
   Result<void> Make() {
@@ -137,7 +99,7 @@ class Daemon {
     sd_notify(0, "READY=1");
     KeepLastGood();
     credentials_timer_->Start(kCredentialsLook);
-    if (watchdog_every_.count() > 0) FeedWatchdog();
+    watchdog_->Start();
     loop_.Run();
     Log(LogLevel::kInfo, "main", "stopped");
   }
@@ -146,7 +108,7 @@ class Daemon {
   void Abandon() {
     signals_.Close();
     credentials_timer_.reset();
-    watchdog_timer_.reset();
+    watchdog_.reset();
     reopen_timer_.reset();
     control_socket_.reset();
     http_.reset();
@@ -232,6 +194,12 @@ class Daemon {
       Log(LogLevel::kError, "http", "not served; it is tried again at a reload", {{"reason", opened.error().message}});
   }
 
+  std::vector<PartWork> Work() const {
+    std::vector<PartWork> parts = assembly_->gateway().Work();
+    parts.push_back({"store", store_->asked() > store_->answered(), store_->answered()});
+    return parts;
+  }
+
   StatusFacts Status() const {
     const auto uptime = std::chrono::duration_cast<std::chrono::seconds>(loop_.Now() - started_);
     StatusFacts facts;
@@ -257,26 +225,8 @@ class Daemon {
     return facts;
   }
 
-  // ---- the last good configuration
-
-  // What has just been put in force, one after the other. The disk may be slow.
   void KeepLastGood() {
-    if (!last_good_ || !in_force_.problem.empty()) return;
-    keep_due_ = true;
-    if (keeping_) return;
-    keeping_ = true;
-    keep_due_ = false;
-    loop_.Background(
-        [last_good = *last_good_, files = in_force_.reading.files] {
-          if (Result<void> kept = last_good.Keep(files); !kept) {
-            Log(LogLevel::kWarning, "config", "this configuration could not be kept for a start with a broken one",
-                {{"reason", kept.error().message}});
-          }
-        },
-        [this] {
-          keeping_ = false;
-          if (keep_due_) KeepLastGood();
-        });
+    if (in_force_.problem.empty()) last_good_keeper_.Keep(in_force_.reading.files);
   }
 
   // ---- reload
@@ -344,7 +294,7 @@ class Daemon {
 
   /// Puts another configuration in force: what can fail is made first; then the present gateway stops as at the end of the process, and the
   /// other one starts on the same outbox. `done` gets why not, or nothing.
-  void Replace(Choice next, std::function<void(const std::string&)> done) {
+  void Replace(ConfigChoice next, std::function<void(const std::string&)> done) {
     Result<std::unique_ptr<Assembly>> prepared = Prepare(next.reading.loaded.config);
     if (!prepared) return done(prepared.error().message + "; the old configuration goes on");
     if (Result<void> ready = http_->Prepare(next.reading.loaded.config.http); !ready)
@@ -421,23 +371,6 @@ class Daemon {
     Replace({std::move(reading), in_force_.problem}, end);
   }
 
-  // ---- the watchdog
-
-  // The service manager restarts us when it has not been fed for kWatchdogFeeds times as long; that the loop itself stands still it sees by
-  // that.
-  void FeedWatchdog() {
-    watchdog_timer_->Start(watchdog_every_);
-    std::vector<PartWork> parts = assembly_->gateway().Work();
-    parts.push_back({"store", store_->asked() > store_->answered(), store_->answered()});
-    const std::vector<std::string> stuck = progress_.Stuck(parts, loop_.Now());
-    if (stuck.empty()) {
-      stuck_is_told_ = false;
-      sd_notify(0, "WATCHDOG=1");
-    } else if (!std::exchange(stuck_is_told_, true)) {
-      Log(LogLevel::kError, "main", "stuck: the watchdog is not fed any more", {{"part", stuck[0]}});
-    }
-  }
-
   // ---- the end
 
   void OnSignal(int signal) {
@@ -473,36 +406,30 @@ class Daemon {
   }
 
   struct Replacement {
-    Choice choice;
+    ConfigChoice choice;
     std::unique_ptr<Assembly> assembly;
     std::function<void(const std::string&)> done;
   };
 
   const Command command_;
-  const std::optional<LastGood> last_good_;
-  Choice in_force_;
+  ConfigChoice in_force_;
   std::string config_hash_;  // Of what is in force.
   WallTime in_force_since_{};
   bool last_reload_ok_ = true;
   bool reloading_ = false;  // A configuration is being read or put in force.
   bool stopping_ = false;
-  bool keeping_ = false;   // The last good configuration is being written;
-  bool keep_due_ = false;  // and it is not the last any more.
   bool reopen_told_ = false;
   std::optional<Replacement> replacement_;
   std::chrono::milliseconds credentials_wait_ = kCredentialsLook;
 
-  const std::chrono::milliseconds watchdog_every_ = WatchdogInterval();  // 0: nobody waits for it.
-  Progress progress_{2 * kWatchdogFeeds * watchdog_every_};
-  bool stuck_is_told_ = false;
-
   Loop loop_;
   const MonotonicTime started_ = loop_.Now();
   std::string_view start_reason_;
+  LastGoodKeeper last_good_keeper_;
   Signals signals_{loop_, [this](int signal) { OnSignal(signal); }};
   std::unique_ptr<Timer> give_up_;
   std::unique_ptr<Timer> reopen_timer_ = loop_.NewTimer([this] { ReopenStore(); });
-  std::unique_ptr<Timer> watchdog_timer_ = loop_.NewTimer([this] { FeedWatchdog(); });
+  std::unique_ptr<Watchdog> watchdog_ = std::make_unique<Watchdog>(loop_, [this] { return Work(); });
   std::unique_ptr<Timer> credentials_timer_ = loop_.NewTimer([this] { LookForCredentials(); });
   const SystemClock wall_clock_;
   EventTap tap_;
@@ -518,35 +445,7 @@ class Daemon {
   std::optional<HttpDoor> http_;
 };
 
-std::optional<LastGood> LastGoodOf(const Command& command) {
-  std::string directory = command.state_directory;
-  const char* of_service = std::getenv("STATE_DIRECTORY");
-  // systemd separates several by colons; ours is the first.
-  if (directory.empty() && of_service != nullptr) directory = std::string(of_service).substr(0, std::string(of_service).find(':'));
-  if (directory.empty()) return std::nullopt;
-  return LastGood(directory);
-}
-
-/// What may be run, the best first.
-std::vector<Choice> Choices(const Command& command, const std::optional<LastGood>& last_good) {
-  std::vector<Choice> choices;
-  ConfigReading fresh = ReadConfig(ReadConfigFiles(command.config_file));
-  for (const Mistake& mistake : fresh.loaded.mistakes) std::fprintf(stderr, "error: %s\n", FormatMistake(mistake).c_str());
-  std::string problem;
-  if (fresh.loaded.mistakes.empty()) {
-    choices.push_back({std::move(fresh), ""});
-  } else {
-    problem = FormatMistake(fresh.loaded.mistakes[0]);
-  }
-  if (command.strict || !last_good) return choices;
-  std::optional<ConfigFiles> kept = last_good->Read();
-  if (!kept) return choices;
-  ConfigReading reading = ReadConfig(std::move(*kept));
-  if (reading.loaded.mistakes.empty()) choices.push_back({std::move(reading), std::move(problem)});
-  return choices;
-}
-
-int RunChoice(Choice choice, const Command& command, const std::optional<LastGood>& last_good, Error& error) {
+int RunChoice(ConfigChoice choice, const Command& command, const std::optional<LastGood>& last_good, Error& error) {
   ConfigureLog(choice.reading.loaded.config.log, IsJournal());
   for (const Mistake& warning : choice.reading.loaded.warnings) Log(LogLevel::kWarning, "config", FormatMistake(warning));
   if (!choice.problem.empty()) {
@@ -573,7 +472,7 @@ int RunDaemon(const Command& command) {
   const std::optional<LastGood> last_good = LastGoodOf(command);
   int status = kExitConfig;
   std::string problem;
-  for (Choice& choice : Choices(command, last_good)) {
+  for (ConfigChoice& choice : ConfigChoices(command, last_good)) {
     if (choice.problem.empty()) choice.problem = problem;
     Error error;
     status = RunChoice(std::move(choice), command, last_good, error);
