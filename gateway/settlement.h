@@ -25,8 +25,8 @@ class Settlement {
   std::size_t Finish(Seq seq);
   /// What is in flight is in flight no more; it will be given again by Begin.
   void Rewind();
-  /// The row, done or not, is to be sent again; with it the prefix goes back. REQUIRES: nothing is in flight, and rows are begun again from
-  /// the prefix on.
+  /// The row is to be sent (again), be it done, unknown, or not even in the lane; with it the prefix goes back. REQUIRES: nothing is in
+  /// flight, and rows are begun again from the prefix on, all of them in their order.
   void Reopen(Seq seq);
 
   /// Highest seq such that no row up to it is unfinished. 0 if there is none yet.
@@ -46,9 +46,12 @@ class Settlement {
   std::deque<Entry>::iterator PlaceOf(Seq seq);
   Entry* Find(Seq seq);
   void Leave(Entry& entry, State state);
+  void PassOver(Seq seq);
+  void Advance();
 
   std::deque<Entry> window_;  // Ascending seq; the front is not done.
   Seq settled_through_ = 0;
+  Seq begun_ = 0;  // The last one since the rewind.
   std::size_t in_flight_events_ = 0;
   std::size_t in_flight_bytes_ = 0;
 };

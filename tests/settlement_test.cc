@@ -57,5 +57,42 @@ TEST_CASE("settlement: a reopened row holds up the prefix again, whether it was 
   CHECK(settlement.InFlightEvents() == 0);
 }
 
+TEST_CASE("settlement: a row that comes between two that were given holds up the prefix before it is begun") {
+  Settlement settlement;
+  for (Seq seq : {18, 20, 25}) REQUIRE(settlement.Begin(seq, 10));
+  settlement.Finish(20);
+  settlement.Rewind();
+  settlement.Reopen(19);
+  REQUIRE(settlement.Begin(18, 10));
+  settlement.Finish(18);
+  CHECK(settlement.SettledThrough() == 18);
+  CHECK(settlement.Begin(19, 30));
+  CHECK(settlement.InFlightBytes() == 30);
+  CHECK_FALSE(settlement.Begin(20, 10));
+  CHECK(settlement.Begin(25, 10));
+  settlement.Finish(25);
+  CHECK(settlement.SettledThrough() == 18);
+  settlement.Finish(19);
+  CHECK(settlement.SettledThrough() == 25);
+  CHECK(settlement.InFlightEvents() == 0);
+}
+
+TEST_CASE("settlement: one that was reopened but is not in the lane holds up nothing") {
+  Settlement settlement;
+  for (Seq seq : {7, 18, 20, 25}) REQUIRE(settlement.Begin(seq, 10));
+  for (Seq seq : {7, 20}) settlement.Finish(seq);
+  settlement.Rewind();
+  for (Seq seq : {7, 19, 22, 23}) settlement.Reopen(seq);
+  CHECK(settlement.SettledThrough() == 6);
+  REQUIRE(settlement.Begin(18, 10));
+  CHECK(settlement.SettledThrough() == 7);
+  // Neither is 20 any more: it was set aside.
+  REQUIRE(settlement.Begin(25, 10));
+  settlement.Finish(25);
+  CHECK(settlement.SettledThrough() == 7);
+  settlement.Finish(18);
+  CHECK(settlement.SettledThrough() == 25);
+}
+
 }  // namespace
 }  // namespace sluice
