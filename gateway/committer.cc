@@ -50,6 +50,10 @@ ClockReading MomentOf(const Event& event, ClockReading now) {
   return now;
 }
 
+Result<void> Stopped() {
+  return Fail(ErrorCode::kUnavailable, "the gateway stops");
+}
+
 SourceCount& CountOf(Batch& batch, const std::string& source) {
   auto it = std::find_if(batch.sources.begin(), batch.sources.end(), [&](const SourceCount& c) { return c.source == source; });
   if (it != batch.sources.end()) return *it;
@@ -121,7 +125,7 @@ bool Committer::LeaveSettling() {
 }
 
 void Committer::CommitIfDue() {
-  if (in_flight_ || retry_timer_->IsActive()) return;
+  if (in_flight_ || stopped_ || retry_timer_->IsActive()) return;
   const Inbox& inbox = surroundings_.inbox;
   const bool waiting = (!inbox.IsEmpty() || !own_.empty() || gathered_events_ > 0) && !blocked_;
   const bool now = options_.commit_every.count() == 0 || flushed_ || inbox.IsCutDue(gathered_events_, gathered_bytes_) || events_due_;
@@ -133,7 +137,7 @@ void Committer::CommitIfDue() {
 
 // An alert does not wait for commit_every, so its event must not wait for the rules as long.
 bool Committer::MayLookAhead() const {
-  return surroundings_.alert_desk != nullptr && !in_flight_ && !blocked_ && options_.commit_every > kLookAhead;
+  return surroundings_.alert_desk != nullptr && !in_flight_ && !stopped_ && !blocked_ && options_.commit_every > kLookAhead;
 }
 
 void Committer::LookAhead() {
@@ -254,6 +258,7 @@ void Committer::Release(LaneId lane) {
 }
 
 void Committer::Replay(LaneReplay replay, std::function<void(Result<void>)> done) {
+  if (stopped_) return done(Stopped());
   replays_.push_back({std::move(replay), std::move(done)});
   CommitIfDue();
 }
@@ -484,7 +489,7 @@ void Committer::OnFailed(const Error& error, Transaction transaction) {
 }
 
 PartWork Committer::Work() const {
-  const bool may_commit = !in_flight_ && !failing_ && !blocked_;
+  const bool may_commit = !in_flight_ && !stopped_ && !failing_ && !blocked_;
   return {"committer", may_commit && (!surroundings_.inbox.IsEmpty() || gathered_events_ > 0 || !own_.empty()), transactions_};
 }
 
@@ -492,6 +497,12 @@ void Committer::Flush(std::function<void(bool)> flushed) {
   flushed_ = std::move(flushed);
   retry_timer_->Stop();
   CommitIfDue();
+}
+
+void Committer::Stop() {
+  stopped_ = true;
+  for (const auto& timer : {&commit_timer_, &settle_timer_, &retry_timer_, &look_timer_, &rules_timer_}) (*timer)->Stop();
+  for (WaitingReplay& replay : std::exchange(replays_, {})) replay.done(Stopped());
 }
 
 void Committer::FinishFlush() {

@@ -93,6 +93,8 @@ class Committer : public Reentry {
   void Replay(LaneReplay replay, std::function<void(Result<void>)> done) override;
   /// Commits all there is, without waiting for more. `flushed` runs once, also if the store is failing (`false`: not all is durable).
   void Flush(std::function<void(bool)> flushed);
+  /// Nothing is committed any more, whoever asks; replays that wait fail. After a Flush, from within `flushed`: then nothing is under way.
+  void Stop();
 
   /// Why nothing can be written at present, as the log has it; empty: it can.
   std::string Trouble() const { return failing_is_told_ ? failing_why_ : ""; }
@@ -172,6 +174,7 @@ class Committer : public Reentry {
   const std::unique_ptr<Timer> rules_timer_;   // Running: the rules wait for time.
 
   bool in_flight_ = false;
+  bool stopped_ = false;
   std::uint64_t transactions_ = 0;
   bool events_due_ = false;
   bool rules_due_ = false;

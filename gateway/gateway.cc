@@ -232,6 +232,7 @@ void Gateway::OnClosed() {
 
 void Gateway::OnSettlingFlushed(bool clean) {
   clean_ &= clean;
+  committer_.Stop();
   stopped_(clean_);
 }
 

@@ -681,6 +681,8 @@ Result<void> Outbox::Reopen(const OutboxConfig& config, std::vector<LaneName> la
   part_bytes_ = plan_.transaction / 2;
   ballast_ = Ballast(config.path + "-ballast", plan_.ballast);
   if (Result<void> opened = EnsureOpen(); !opened) return opened;
+  // Whose batch it was that may have been written already is gone, and will not ask for it again.
+  rows_are_there_ = false;
   FillBallast();
   return {};
 }

@@ -391,6 +391,34 @@ TEST_CASE_FIXTURE(Replays,
   CHECK(cloud.sent == std::vector<Seq>{2, 5});
 }
 
+TEST_CASE_FIXTURE(Replays, "committer: once it is stopped nothing is committed, whoever asks, and replays fail") {
+  Settle();
+  store.refuse_all = ErrorCode::kUnavailable;
+  Replay({2});
+  Push("one/6");
+  REQUIRE(told.empty());
+  bool stopped = false;
+  committer.Flush([&](bool clean) {
+    CHECK_FALSE(clean);
+    committer.Stop();
+    stopped = true;
+  });
+  clock.RunTasks();
+  REQUIRE(stopped);
+  REQUIRE(told.size() == 1);
+  CHECK_FALSE(told[0].has_value());
+  store.refuse_all.reset();
+  const int commits = store.commits;
+  Push("one/7");
+  committer.Publish(MakeOwnEvent("$sluice/status", "{}", wall_clock.Read()));
+  Replay({2});
+  clock.Advance(std::chrono::seconds(10));
+  CHECK(store.commits == commits);
+  CHECK(told.size() == 2);
+  CHECK(inbox.DoneCount(connection) == 5);
+  CHECK_FALSE(committer.Work().has_work);
+}
+
 TEST_CASE_FIXTURE(Replays, "committer: without room a replay is refused, and the lane goes on") {
   Settle();
   cloud.sent.clear();

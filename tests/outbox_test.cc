@@ -1283,6 +1283,27 @@ TEST_CASE("outbox: opened anew with other lanes and another bound it has all it 
   CHECK(read->rows.size() == 2);
 }
 
+TEST_CASE_FIXTURE(Fixture, "outbox: opened anew it takes what it is given next, whatever became of the batch that failed before") {
+  for (int passes = 0; passes < 12; ++passes) {
+    std::filesystem::remove(dir.Path("outbox.db"));
+    std::filesystem::remove(dir.Path("outbox.db-wal"));
+    Outbox outbox = Open();
+    REQUIRE(Commit(outbox, Appending({MakeRow(1)})).has_value());
+    vfs.Fail(FaultVfs::Fault::kSyncFails, passes, 1000);
+    const Result<void> failed = Commit(outbox, Appending({MakeRow(2, "of the gateway before")}));
+    vfs.Heal();
+    REQUIRE(outbox.Reopen(Options().config, {{"cloud", "normal"}}));
+    const Seq next = outbox.last_seq() + 1;
+    REQUIRE(Commit(outbox, Appending({MakeRow(next, "of this one")})).has_value());
+    const std::vector<Row> rows = RowsOf(outbox);
+    REQUIRE(!rows.empty());
+    CHECK(rows.back().seq == next);
+    CHECK(rows.back().event.payload == "of this one");
+    CHECK(rows.size() == next);
+    if (failed) CHECK(next == 3);
+  }
+}
+
 TEST_CASE("outbox: one that cannot be opened anew yet is, with the new lanes, once the disk is well") {
   Fixture f;
   Result<Outbox> outbox = Outbox::Open(f.Options());
