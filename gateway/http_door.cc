@@ -27,6 +27,9 @@ Result<void> HttpDoor::Prepare(const std::optional<HttpConfig>& config) {
 }
 
 void HttpDoor::Commit() {
+  // Whoever began to look may not know the new one.
+  const bool same_token = config_ && prepared_ && config_->token == prepared_->token;
+  if (server_ && !same_token) server_->EndEvents();
   if (next_ || !prepared_) CloseServer();
   if (next_) server_ = std::move(next_);
   config_ = prepared_;

@@ -108,6 +108,7 @@ void HttpExchange::Dispatch() {
   if (plan.reply) return SetReply(std::move(*plan.reply));
   if (plan.is_stream && !surroundings_.may_stream()) return SetReply(ErrorReply(503, "too many answers are under way; try again"));
   is_stream_ = plan.is_stream;
+  shows_events_ = plan.shows_events;
   awaited_ = true;
   if (plan.page) {
     return plan.page([this](HttpReply reply) {
@@ -201,14 +202,17 @@ void HttpExchange::OnCompleted() {
 }
 
 void HttpExchange::EndTask(bool only_of_gateway) {
-  if (!task_ || !awaited_ || !EndsWithReload(*task_, only_of_gateway)) return;
+  if (task_ && awaited_ && EndsWithReload(*task_, only_of_gateway)) EndTask();
+}
+
+void HttpExchange::EndEvents() {
+  if (awaited_ && shows_events_) EndTask();
+}
+
+void HttpExchange::EndTask() {
   GiveUp();
-  if (!only_of_gateway) {
-    Finish(std::nullopt);
-    task_.reset();
-  } else if (has_lines_ && !std::exchange(told_, true)) {
-    task_->Next();
-  }
+  // Not destroyed: an answer of the store may still be on its way to the task, which then ends by itself.
+  if (has_lines_ && !std::exchange(told_, true)) task_->Next();
 }
 
 void HttpExchange::CheckClient() {

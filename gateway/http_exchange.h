@@ -53,8 +53,10 @@ class HttpExchange : private ControlAnswer {
   bool HasAsked() const { return asked_; }
   /// What is under way is not wanted any more, and ends by itself.
   void GiveUp() { given_up_ |= awaited_; }
-  /// As ControlSocket::EndTasks: of one that needs the gateway, as GiveUp, and it is told; or of any, at once.
+  /// As ControlSocket::EndTasks: as GiveUp, and the task is told.
   void EndTask(bool only_of_gateway);
+  /// Likewise, if events are shown: whoever may see them has changed.
+  void EndEvents();
   /// Ends an answer whose client has left without anybody noticing: there was nothing to be sent.
   void CheckClient();
   /// Before the end of the server: a connection must not be suspended then.
@@ -70,6 +72,7 @@ class HttpExchange : private ControlAnswer {
   void ReadHeader();
   MHD_Result Take(const char* data, std::size_t size);
   void Dispatch();
+  void EndTask();
   void Begin();
   void Finish(const std::optional<std::string>& error);
   void SetReply(HttpReply reply);
@@ -91,6 +94,7 @@ class HttpExchange : private ControlAnswer {
   std::size_t body_bytes_ = 0;  // As announced, or as came if that is more.
   bool awaited_ = false;        // A task or page will say more.
   bool is_stream_ = false;
+  bool shows_events_ = false;
   bool has_piece_ = false;  // Of a stream: something was sent;
   bool has_lines_ = false;  // and the status is decided.
   bool failed_ = false;

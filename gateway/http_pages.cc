@@ -95,6 +95,7 @@ HttpPages::Plan HttpPages::FindCommand(const std::string& command, const HttpReq
   Plan plan;
   plan.task = std::move(*task);
   plan.is_stream = *kind != CommandKind::kDocument;
+  plan.shows_events = *kind == CommandKind::kEvents;
   return plan;
 }
 

@@ -41,6 +41,7 @@ class HttpPages {
     HttpPage page;                      ///< To be asked for.
     std::unique_ptr<ControlTask> task;  ///< To be begun; answers in lines.
     bool is_stream = false;             ///< The lines of the task may be many.
+    bool shows_events = false;          ///< It is for those only who may see events.
   };
 
   explicit HttpPages(Parts parts) : parts_(std::move(parts)) {}

@@ -104,6 +104,10 @@ void HttpServer::GiveUp() {
   for (const auto& exchange : exchanges_) exchange->GiveUp();
 }
 
+void HttpServer::EndEvents() {
+  for (const auto& exchange : exchanges_) exchange->EndEvents();
+}
+
 void HttpServer::EndTasks(bool only_of_gateway) {
   for (const auto& exchange : exchanges_) exchange->EndTask(only_of_gateway);
 }

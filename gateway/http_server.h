@@ -51,6 +51,8 @@ class HttpServer {
   void Close(std::function<void()> closed);
   /// Answers under way are not wanted any more.
   void GiveUp();
+  /// Answers that show events end.
+  void EndEvents();
   /// As ControlSocket::EndTasks.
   void EndTasks(bool only_of_gateway);
 
