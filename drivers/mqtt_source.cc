@@ -36,10 +36,10 @@ MqttSource::MqttSource(MqttSourceConfig config, AckGate& gate, MqttControl& cont
       backoff_(config_.reconnect_min, config_.reconnect_max, seed),
       timer_(loop.NewTimer([this] {
         if (closed_) return FinishClose();
-        if (quiesced_) return LookForQuiet();
         if (status_.state == State::kWaiting) return Dial();
         Drop(false, ended_why_.empty() ? "the broker did not answer in time" : ended_why_);
       })),
+      quiet_timer_(loop.NewTimer([this] { LookForQuiet(); })),
       is_drop_count_ours_(!MqttDropCount::IsAskedFor(config_.subscribe)),
       drop_count_(config_.name, loop),
       redelivery_(config_.receive_maximum) {}
@@ -255,10 +255,12 @@ void MqttSource::Quiesce(std::function<void()> stopped) {
 // What the client library has in its buffers is handed over yet. What came behind the last transaction would hold up the acknowledgements
 // of all before it, and the broker would send those events again.
 void MqttSource::LookForQuiet() {
+  // A connection that has ended hands over nothing more.
+  if (!gate_connection_) return std::exchange(quiesced_, nullptr)();
   const std::uint64_t handed = inbox_.HandedCount(connection_);
   const bool quiet = std::exchange(handed_seen_, handed) == handed && quiet_looks_ > 0;
   if (quiet || ++quiet_looks_ > kQuietLooks) return std::exchange(quiesced_, nullptr)();
-  timer_->Start(kQuiet);
+  quiet_timer_->Start(kQuiet);
 }
 
 void MqttSource::Close(std::function<void()> closed) {

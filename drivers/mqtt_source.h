@@ -93,11 +93,12 @@ class MqttSource : public Source {
   std::unique_ptr<BrokerDialer> dialer_;
   std::unique_ptr<GateConnection> gate_connection_;
   ConnectionId connection_ = 0;
+  const std::unique_ptr<Timer> quiet_timer_;  // Running: the stop waits for the client's last events.
   bool quiet_ = false;
   bool subscribed_ = false;         // By this process, with the filters of its configuration.
   std::string ended_why_;           // Why the connection ended while it was being made.
-  std::function<void()> quiesced_;  // The stop waits for the client's last events,
-  int quiet_looks_ = 0;             // has looked for them so often,
+  std::function<void()> quiesced_;  // Then.
+  int quiet_looks_ = 0;             // It has looked for them so often,
   std::uint64_t handed_seen_ = 0;   // and had seen so many.
   std::function<void()> closed_;
   const bool is_drop_count_ours_;  // The operator does not subscribe to it himself.
