@@ -8,6 +8,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -231,12 +232,31 @@ class Daemon {
 
   // ---- reload
 
+  /// One after the other, and after a look at the credentials.
   void Reload(bool dry_run, std::function<void(const ReloadOutcome&)> done) {
-    if (reloading_ || stopping_)
-      return done({{}, {}, {}, false, stopping_ ? "the daemon is stopping" : "a reload is under way; try again"});
+    reloads_.push_back({dry_run, std::move(done)});
+    if (!reloading_) NextReload();
+  }
+
+  void NextReload() {
+    reloading_ = false;
+    while (stopping_ && !reloads_.empty()) {
+      const AskedReload asked = std::move(reloads_.front());
+      reloads_.pop_front();
+      asked.done({{}, {}, {}, false, "the daemon is stopping"});
+    }
+    if (reloads_.empty()) return;
     reloading_ = true;
+    AskedReload asked = std::move(reloads_.front());
+    reloads_.pop_front();
     ReadAnew([path = command_.config_file] { return ReadConfig(ReadConfigFiles(path)); },
-             [this, dry_run, done = std::move(done)](ConfigReading reading) { OnRead(std::move(reading), dry_run, done); });
+             [this, asked = std::move(asked)](ConfigReading reading) { OnRead(std::move(reading), asked.dry_run, asked.done); });
+  }
+
+  // One that waits already will read the files as they are then.
+  void OnHangup() {
+    const bool waits = std::any_of(reloads_.begin(), reloads_.end(), [](const AskedReload& asked) { return !asked.dry_run; });
+    if (!waits) Reload(false, [](const ReloadOutcome&) {});
   }
 
   // On another thread: 10,000 rules take their time, and so may a disk.
@@ -279,7 +299,6 @@ class Daemon {
   }
 
   void EndReload(const ReloadOutcome& outcome, bool dry_run, const std::function<void(const ReloadOutcome&)>& done) {
-    reloading_ = false;
     if (!dry_run) {
       last_reload_ok_ = outcome.failure.empty();
       if (!outcome.failure.empty()) in_force_.problem = outcome.failure;
@@ -289,6 +308,11 @@ class Daemon {
         Log(LogLevel::kInfo, "config", outcome.applied ? "reloaded" : "nothing to reload", {{"config", config_hash_.substr(0, 16)}});
     }
     done(outcome);
+    EndChange();
+  }
+
+  void EndChange() {
+    NextReload();
     if (stopping_) StopGateway();
   }
 
@@ -360,10 +384,9 @@ class Daemon {
 
   void OnCredentials(ConfigReading reading) {
     const auto end = [this](const std::string& failure) {
-      reloading_ = false;
       if (!failure.empty()) Log(LogLevel::kError, "config", "changed credentials are not taken up", {{"reason", failure}});
       credentials_timer_->Start(credentials_wait_);
-      if (stopping_) StopGateway();
+      EndChange();
     };
     if (stopping_ || !reading.loaded.mistakes.empty() || HasSameCredentials(reading, in_force_.reading)) return end("");
     Log(LogLevel::kInfo, "config", "passwords or certificates have changed; they are taken up");
@@ -374,7 +397,7 @@ class Daemon {
   // ---- the end
 
   void OnSignal(int signal) {
-    if (signal == SIGHUP) return Reload(false, [](const ReloadOutcome&) {});
+    if (signal == SIGHUP) return OnHangup();
     if (stopping_) return;
     stopping_ = true;
     tap_.Close();
@@ -405,6 +428,10 @@ class Daemon {
     });
   }
 
+  struct AskedReload {
+    bool dry_run;
+    std::function<void(const ReloadOutcome&)> done;
+  };
   struct Replacement {
     ConfigChoice choice;
     std::unique_ptr<Assembly> assembly;
@@ -416,7 +443,8 @@ class Daemon {
   std::string config_hash_;  // Of what is in force.
   WallTime in_force_since_{};
   bool last_reload_ok_ = true;
-  bool reloading_ = false;  // A configuration is being read or put in force.
+  bool reloading_ = false;           // A configuration is being read or put in force.
+  std::deque<AskedReload> reloads_;  // Those that wait for that.
   bool stopping_ = false;
   bool reopen_told_ = false;
   std::optional<Replacement> replacement_;

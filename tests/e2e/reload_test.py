@@ -103,6 +103,20 @@ class Reload(unittest.TestCase):
             f.control.Status()
             self.assertEqual(f.sluice.Stop(), 0)
 
+    def test_those_that_are_asked_for_at_once_are_done_one_after_the_other(self):
+        with Rig() as rig:
+            f = Fixture(rig, source={"url": "mqtt://127.0.0.1:1"}, connected=False)  # Its credentials are looked at all the time.
+            f.sluice.UntilLog("msg=ready", 20)
+            for minutes in range(1, 4):
+                f.Change(lambda c: c["gateway"].update(report_every=f"{minutes}m"))
+                command = [os.path.join(BUILD, "sluice"), "reload", "-c", f.sluice.config]
+                asking = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for _ in range(4)]
+                f.sluice.process.child.send_signal(signal.SIGHUP)
+                told = [child.communicate(timeout=60)[0] for child in asking]
+                self.assertEqual([child.returncode for child in asking], [0] * 4, told)
+                self.assertNotIn("config_problem", f.control.Status())
+            self.assertEqual(f.sluice.Stop(), 0)
+
     def test_a_mistake_changes_nothing_is_told_with_its_place_and_is_over_once_it_is_mended(self):
         with Rig() as rig:
             f = Fixture(rig)
