@@ -171,7 +171,8 @@ std::variant<Command, int> ParseCommandLine(int argc, char** argv, const std::st
       AddVerb(app, "check", "Report every mistake of a configuration; needs no secrets and no network", command, Verb::kCheck);
   AddConfigOption(*check, command);
   check->add_flag("--json", command.json, "Mistakes and warnings as JSON Lines: severity, file, line, column, pointer, message");
-  check->footer("Exit status 2 if there are mistakes, 0 if there are none or warnings only.\nExample: sluice check packaging/sluice.json");
+  check->footer(
+      "Exit status 2 if there are mistakes, 0 if there are none or warnings only.\nExample: sluice check /etc/sluice/sluice.json");
 
   CLI::App* explain =
       AddVerb(app, "explain", "Show what would happen to an event: source, routes, destinations, keys, headers", command, Verb::kExplain);
