@@ -1,18 +1,12 @@
 #include "config/last_good.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <array>
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "gateway/json_text.h"
-#include "gateway/sync_directory.h"
+#include "gateway/replace_file.h"
 
 namespace sluice {
 namespace {
@@ -40,28 +34,6 @@ std::optional<ConfigFile> FileOf(const Json& json) {
   return std::nullopt;
 }
 
-Error ErrnoError(const std::string& what) {
-  return {ErrorCode::kUnavailable, what + ": " + std::strerror(errno)};
-}
-
-bool WriteAll(int fd, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t written = ::write(fd, text.data(), text.size());
-    if (written < 0 && errno != EINTR) return false;
-    if (written > 0) text.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return true;
-}
-
-Result<void> WriteNew(const std::string& path, std::string_view text) {
-  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (fd < 0) return tl::unexpected<Error>(ErrnoError(path));
-  const bool written = WriteAll(fd, text) && ::fsync(fd) == 0;
-  Result<void> result = written ? Result<void>() : tl::unexpected<Error>(ErrnoError(path));
-  ::close(fd);
-  return result;
-}
-
 std::string ReadText(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
@@ -85,14 +57,7 @@ std::optional<ConfigFiles> LastGood::Read() const {
 Result<void> LastGood::Keep(const ConfigFiles& files) const {
   const std::string text = TextOf(files);
   if (ReadText(path_) == text) return {};
-  const std::string temporary = path_ + ".new";
-  if (Result<void> written = WriteNew(temporary, text); !written) {
-    ::unlink(temporary.c_str());
-    return written;
-  }
-  if (::rename(temporary.c_str(), path_.c_str()) != 0) return tl::unexpected<Error>(ErrnoError(path_));
-  SyncDirectory(path_);
-  return {};
+  return ReplaceFile(path_, text);
 }
 
 }  // namespace sluice

@@ -124,6 +124,19 @@ class PahoClient : public MqttClient {
     return {};
   }
 
+  Result<void> Unsubscribe(const std::vector<std::string>& filters, std::function<void(bool)> done) override {
+    goodbyes_ = std::make_unique<Grants>(filters.size(), [done = std::move(done)](const Result<std::vector<int>>& codes) {
+      done(std::all_of(codes->begin(), codes->end(), [](int code) { return code < kPahoRefused; }));
+    });
+    unsubscribe_ = std::vector<PahoAnswer>(filters.size());
+    for (std::size_t i = 0; i < filters.size(); ++i) {
+      unsubscribe_[i].succeeded = [this, i](const mqtt::token&) { goodbyes_->Set(i, 0); };
+      unsubscribe_[i].failed = [this, i](const Error&) { goodbyes_->Set(i, kPahoRefused); };
+      if (Result<void> called = CallPaho([&] { client_.unsubscribe(filters[i], nullptr, unsubscribe_[i]); }); !called) return called;
+    }
+    return {};
+  }
+
   Result<void> SubscribeToDropCount(std::function<void(bool)> done) override {
     drop_count_.succeeded = [done](const mqtt::token& token) { done(GrantOf(token) < kPahoRefused); };
     drop_count_.failed = [done](const Error&) { done(false); };
@@ -175,6 +188,8 @@ class PahoClient : public MqttClient {
   PahoAnswer connect_;
   std::unique_ptr<Grants> grants_;
   std::vector<PahoAnswer> subscribe_;
+  std::unique_ptr<Grants> goodbyes_;
+  std::vector<PahoAnswer> unsubscribe_;
   PahoAnswer drop_count_;
   // Last: destroyed first, it uses the rest. No callback comes after; to disable them before would fail, by throwing, during a connect.
   mqtt::async_client client_;

@@ -34,6 +34,8 @@ class MqttClient {
   virtual Result<void> Connect(std::function<void(Result<bool> session_present)> done) = 0;
   /// `done`: per filter of the configuration, the granted QoS or a failure code (>= 0x80).
   virtual Result<void> Subscribe(std::function<void(Result<std::vector<int>> granted)> done) = 0;
+  /// `done`: the broker has none of them any more.
+  virtual Result<void> Unsubscribe(const std::vector<std::string>& filters, std::function<void(bool gone)> done) = 0;
   /// Asks for MqttDropCount::kTopic, with QoS 0. `done` may never run: then there is no answer.
   virtual Result<void> SubscribeToDropCount(std::function<void(bool granted)> done) = 0;
   /// Sends DISCONNECT. The session stays.

@@ -27,10 +27,12 @@ bool IsResendingKnown(const MqttSourceConfig& config) {
 
 }  // namespace
 
-MqttSource::MqttSource(MqttSourceConfig config, AckGate& gate, MqttControl& control, Loop& loop, Inbox& inbox, std::uint64_t seed)
+MqttSource::MqttSource(MqttSourceConfig config, AckGate& gate, MqttControl& control, MqttSubscriptions& subscriptions, Loop& loop,
+                       Inbox& inbox, std::uint64_t seed)
     : config_(std::move(config)),
       gate_(gate),
       control_(control),
+      subscriptions_(subscriptions),
       loop_(loop),
       inbox_(inbox),
       backoff_(config_.reconnect_min, config_.reconnect_max, seed),
@@ -131,15 +133,29 @@ void MqttSource::OnConnected(const Result<bool>& session_present) {
   // older than the filters in the configuration.
   const bool keep = config_.protocol_version != 5 && config_.retained == RetainedPolicy::kOnce && *session_present && subscribed_;
   if (keep) return GoLive();
-  Subscribe();
+  Subscribe(!*session_present);
 }
 
-void MqttSource::Subscribe() {
+// What the session has from an earlier configuration ends right behind: in between, what matches it and a new filter would come twice.
+void MqttSource::Subscribe(bool is_new) {
   status_.state = State::kSubscribing;
   timer_->Start(config_.connect_timeout);
-  control_.Run([this, done = OnLoop(&MqttSource::OnSubscribed)] {
-    if (Result<void> called = client_->Subscribe(done); !called) done(Fail(called.error().code, called.error().message));
+  control_.Run([this, is_new, done = OnLoop(&MqttSource::OnSubscribed), gone = OnLoop(&MqttSource::OnStraysGone)] {
+    is_new ? subscriptions_.Set(config_) : subscriptions_.Add(config_);
+    if (Result<void> called = client_->Subscribe(done); !called) return done(Fail(called.error().code, called.error().message));
+    const std::vector<std::string> strays = subscriptions_.Strays(config_);
+    if (!strays.empty()) (void)client_->Unsubscribe(strays, gone);
   });
+}
+
+void MqttSource::OnStraysGone(const bool& gone) {
+  if (!gone) {
+    return Log(LogLevel::kWarning, "mqtt",
+               "the broker still has filters that are not configured any more; it is told at the next connection",
+               {{"source", config_.name}});
+  }
+  Log(LogLevel::kInfo, "mqtt", "filters that are not configured any more are unsubscribed", {{"source", config_.name}});
+  control_.Run([this] { subscriptions_.Set(config_); });
 }
 
 void MqttSource::OnSubscribed(const Result<std::vector<int>>& granted) {

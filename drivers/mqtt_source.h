@@ -24,6 +24,7 @@
 #include "drivers/mqtt_client.h"
 #include "drivers/mqtt_control.h"
 #include "drivers/mqtt_drop_count.h"
+#include "drivers/mqtt_subscriptions.h"
 #include "drivers/redelivery.h"
 #include "gateway/backoff.h"
 #include "gateway/inbox.h"
@@ -46,7 +47,8 @@ struct MqttSourceStatus {
 class MqttSource : public Source {
  public:
   /// All references outlive the source. `seed`: of the back-off's jitter.
-  MqttSource(MqttSourceConfig config, AckGate& gate, MqttControl& control, Loop& loop, Inbox& inbox, std::uint64_t seed);
+  MqttSource(MqttSourceConfig config, AckGate& gate, MqttControl& control, MqttSubscriptions& subscriptions, Loop& loop, Inbox& inbox,
+             std::uint64_t seed);
 
   SourceStatus Status() const override;
   bool IsConnected() const override { return status_.state == MqttSourceState::kLive; }
@@ -63,8 +65,10 @@ class MqttSource : public Source {
   void OnDialed(Result<std::unique_ptr<Socket>> broker);
   void ConnectClient();
   void OnConnected(const Result<bool>& session_present);
-  void Subscribe();
+  /// `is_new`: the session knows no filters.
+  void Subscribe(bool is_new);
   void OnSubscribed(const Result<std::vector<int>>& granted);
+  void OnStraysGone(const bool& gone);
   void GoLive();
   void AskForDropCount();
   void OnDropCountAnswered(const bool& granted);
@@ -82,6 +86,7 @@ class MqttSource : public Source {
   const MqttSourceConfig config_;
   AckGate& gate_;
   MqttControl& control_;
+  MqttSubscriptions& subscriptions_;  // Control thread only.
   Loop& loop_;
   Inbox& inbox_;
   Backoff backoff_;

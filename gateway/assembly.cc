@@ -125,7 +125,8 @@ std::vector<std::unique_ptr<Source>> Assembly::MakeSources() {
   std::random_device seed;
   std::vector<std::unique_ptr<Source>> sources;
   for (const MqttSourceConfig& source : config_.sources) {
-    sources.push_back(std::make_unique<MqttSource>(source, surroundings_.gate, surroundings_.control, surroundings_.loop, inbox_, seed()));
+    sources.push_back(std::make_unique<MqttSource>(source, surroundings_.gate, surroundings_.control, surroundings_.subscriptions,
+                                                   surroundings_.loop, inbox_, seed()));
   }
   return sources;
 }

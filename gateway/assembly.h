@@ -13,6 +13,7 @@
 #include "config/config.h"
 #include "drivers/ack_gate.h"
 #include "drivers/mqtt_control.h"
+#include "drivers/mqtt_subscriptions.h"
 #include "gateway/event_tap.h"
 #include "gateway/gateway.h"
 #include "gateway/inbox.h"
@@ -30,6 +31,7 @@ class Assembly {
     const WallClock& wall_clock;
     AckGate& gate;
     MqttControl& control;
+    MqttSubscriptions& subscriptions;
     EventTap& tap;
   };
 

@@ -21,6 +21,7 @@
 #include "drivers/certificate.h"
 #include "drivers/cloud_event_json.h"
 #include "drivers/mqtt_control.h"
+#include "drivers/mqtt_subscriptions.h"
 #include "drivers/sha256.h"
 #include "gateway/assembly.h"
 #include "gateway/config_choice.h"
@@ -84,6 +85,7 @@ class Daemon {
     Result<std::unique_ptr<AckGate>> gate = AckGate::Open(loop_);
     if (!gate) return tl::unexpected<Error>(gate.error());
     gate_ = std::move(*gate);
+    subscriptions_.emplace(config().outbox.path + "-subscriptions");
     mqtt_control_ = std::make_unique<MqttControl>(loop_);
     Result<std::unique_ptr<Assembly>> assembly = Prepare(config());
     if (!assembly) return tl::unexpected<Error>(assembly.error());
@@ -149,7 +151,7 @@ class Daemon {
   }
 
   Result<std::unique_ptr<Assembly>> Prepare(const Config& config) {
-    return Assembly::Prepare(config, {loop_, wall_clock_, *gate_, *mqtt_control_, tap_}, store_->outbox_id());
+    return Assembly::Prepare(config, {loop_, wall_clock_, *gate_, *mqtt_control_, *subscriptions_, tap_}, store_->outbox_id());
   }
 
   void Install(std::unique_ptr<Assembly> assembly) {
@@ -463,6 +465,7 @@ class Daemon {
   EventTap tap_;
   std::unique_ptr<Store> store_;
   std::unique_ptr<AckGate> gate_;
+  std::optional<MqttSubscriptions> subscriptions_;
   std::unique_ptr<MqttControl> mqtt_control_;
   std::unique_ptr<Assembly> assembly_;
   std::optional<OutboxDesk> desk_;

@@ -11,8 +11,10 @@
 #include "drivers/mqtt_drop_count.h"
 #include "drivers/mqtt_formats.h"
 #include "drivers/mqtt_message.h"
+#include "drivers/mqtt_subscriptions.h"
 #include "drivers/mqtt_window.h"
 #include "tests/fakes.h"
+#include "tests/temp_dir.h"
 
 namespace sluice {
 namespace {
@@ -311,6 +313,48 @@ TEST_CASE_FIXTURE(RelayFixture, "gate relay: the end of the client comes after a
   char byte;
   CHECK(::recv(broker, &byte, 1, MSG_DONTWAIT) == 0);
   CHECK(ends == std::vector<std::string>{"the MQTT client closed the connection"});
+}
+
+MqttSourceConfig SourceWith(std::vector<std::string> filters) {
+  MqttSourceConfig config;
+  config.client_id = "sluice-gw-local";
+  config.host = "broker";
+  for (std::string& filter : filters) config.subscribe.push_back({std::move(filter), 1});
+  return config;
+}
+
+TEST_CASE("mqtt subscriptions: what a session may have and the configuration has not is known, over restarts too, until it is gone") {
+  const TempDir dir;
+  const std::string path = dir.Path("subscriptions");
+  MqttSubscriptions(path).Set(SourceWith({"a/#", "b"}));
+  const MqttSourceConfig now = SourceWith({"a/1", "b"});
+  CHECK(MqttSubscriptions(path).Strays(now) == std::vector<std::string>{"a/#"});
+  MqttSubscriptions(path).Add(now);
+  CHECK(MqttSubscriptions(path).Strays(now) == std::vector<std::string>{"a/#"});
+  CHECK(MqttSubscriptions(path).Strays(SourceWith({"b"})) == std::vector<std::string>{"a/#", "a/1"});
+  MqttSubscriptions(path).Set(now);
+  CHECK(MqttSubscriptions(path).Strays(now).empty());
+}
+
+TEST_CASE("mqtt subscriptions: another client and another broker have sessions of their own") {
+  const TempDir dir;
+  MqttSubscriptions subscriptions(dir.Path("subscriptions"));
+  subscriptions.Set(SourceWith({"a"}));
+  MqttSourceConfig other = SourceWith({"b"});
+  other.client_id = "other";
+  CHECK(subscriptions.Strays(other).empty());
+  other = SourceWith({"b"});
+  other.port = 1884;
+  CHECK(subscriptions.Strays(other).empty());
+}
+
+TEST_CASE("mqtt subscriptions: a file that makes no sense is as none") {
+  const TempDir dir;
+  for (const char* text : {"", "{", "[]", "{\"c\": 1}", "{\"sluice-gw-local@broker:1883\": [1, null]}"}) {
+    MqttSubscriptions subscriptions(dir.Write("subscriptions", text));
+    CHECK(subscriptions.Strays(SourceWith({"a"})).empty());
+  }
+  CHECK(MqttSubscriptions(dir.Path("not/there")).Strays(SourceWith({"a"})).empty());
 }
 
 }  // namespace

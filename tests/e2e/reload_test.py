@@ -11,6 +11,7 @@ import unittest
 
 from control_test import Control
 from harness import BUILD, FreePort, Process, Rig, Until
+from kafka_test import PublishOne
 from oracle import FileReader, Publisher, TopicsBelow, UntilArrived
 from scripted_broker import TestCa
 from servers import Mosquitto, Sluice
@@ -102,6 +103,37 @@ class Reload(unittest.TestCase):
             self.assertEqual(len({event["id"].split(":")[1] for event in f.arrived.Events()}), 1)
             f.control.Status()
             self.assertEqual(f.sluice.Stop(), 0)
+
+    def test_a_filter_that_is_taken_out_is_unsubscribed_by_a_reload_or_at_the_next_start(self):
+        for protocol in ("5", "3.1.1"):
+            with Rig() as rig:
+                f = Fixture(rig, source={"protocol": protocol})
+
+                def Subscribe(*filters):
+                    f.Change(lambda c: c["sources"]["local"].update(subscribe={name: {"qos": 1} for name in filters}))
+
+                def Came(*topics):
+                    """Of one message to each topic, the last of which comes."""
+                    before = len(f.arrived.Events())
+                    for topic in topics:
+                        PublishOne(f.mosquitto.port, topic, b'{"n": 1}')
+                    Until(lambda: topics[-1] in [event["subject"] for event in f.arrived.Events()[before:]], 20, "the last one comes")
+                    return [event["subject"] for event in f.arrived.Events()[before:]]
+
+                Subscribe("plant/graz/#", "plant/linz/#")
+                f.Reload()
+                f.sluice.UntilLog("are unsubscribed", 20)
+                self.assertEqual(Came("plant/wien/a", "plant/graz/a"), ["plant/graz/a"], protocol)
+                self.assertEqual(f.sluice.Stop(), 0)
+                Subscribe("plant/graz/+")
+                f.Start()
+                f.sluice.UntilLog("are unsubscribed", 20)
+                self.assertEqual(Came("plant/linz/a", "plant/graz/a"), ["plant/graz/a"], protocol)
+                self.assertEqual(f.sluice.Stop(), 0)
+                f.Start()
+                self.assertEqual(Came("plant/linz/a", "plant/graz/a"), ["plant/graz/a"], protocol)
+                self.assertNotIn("are unsubscribed", f.sluice.process.Log())
+                self.assertEqual(f.sluice.Stop(), 0)
 
     def test_those_that_are_asked_for_at_once_are_done_one_after_the_other(self):
         with Rig() as rig:
