@@ -4,10 +4,10 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <utility>
 #include <vector>
 
+#include "drivers/tls_files.h"
 #include "gateway/log.h"
 
 namespace sluice {
@@ -86,15 +86,6 @@ Result<void> SetAll(rd_kafka_conf_t* conf, const KafkaSinkConfig& config) {
   return {};
 }
 
-/// The library names its property and an error of its own, but no file.
-std::string Explained(const std::string& why, const std::optional<TlsConfig>& tls) {
-  if (!tls) return why;
-  for (const std::string& file : {tls->ca_file, tls->cert_file, tls->key_file}) {
-    if (!file.empty() && ::access(file.c_str(), R_OK) != 0) return file + ": " + std::strerror(errno);
-  }
-  return why;
-}
-
 }  // namespace
 
 Result<std::unique_ptr<KafkaProducer>> KafkaProducer::Create(const std::string& name, const KafkaSinkConfig& config) {
@@ -114,7 +105,8 @@ Result<std::unique_ptr<KafkaProducer>> KafkaProducer::Create(const std::string& 
   rd_kafka_t* kafka = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof why);
   if (kafka == nullptr) {
     rd_kafka_conf_destroy(conf);
-    return Fail(ErrorCode::kUnavailable, Explained(why, config.tls));
+    const std::string unreadable = config.tls ? WhyUnreadable(*config.tls) : "";
+    return Fail(ErrorCode::kUnavailable, unreadable.empty() ? why : unreadable);
   }
   return std::unique_ptr<KafkaProducer>(new KafkaProducer(name, kafka, std::move(throttle)));
 }

@@ -201,7 +201,7 @@ Result<std::unique_ptr<MqttClient>> MqttClient::Create(const MqttSourceConfig& c
   try {
     return std::make_unique<PahoClient>(config, gate, std::move(handlers));
   } catch (const std::exception& error) {
-    return Fail(ErrorCode::kInvalid, error.what());
+    return Fail(ErrorCode::kUnavailable, error.what());
   }
 }
 

@@ -1,13 +1,16 @@
 #include "drivers/mqtt_paho.h"
 
 #include <algorithm>
+#include <stdexcept>
 
+#include "drivers/tls_files.h"
 #include "gateway/host_port.h"
 
 namespace sluice {
 namespace {
 
 mqtt::ssl_options TlsOptions(const TlsConfig& tls) {
+  if (const std::string why = WhyUnreadable(tls); !why.empty()) throw std::runtime_error(why);
   mqtt::ssl_options options;
   options.set_trust_store(tls.ca_file.empty() ? "/etc/ssl/certs/ca-certificates.crt" : tls.ca_file);
   if (!tls.cert_file.empty()) options.set_key_store(tls.cert_file);

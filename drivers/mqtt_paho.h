@@ -18,7 +18,7 @@ constexpr int kPahoRefused = 0x80;
 
 std::string PahoUri(const MqttBrokerConfig& config);
 int PahoVersion(const MqttBrokerConfig& config);
-/// All but the session. `gate`: "user:password@host:port" of the ack gate.
+/// All but the session. Throws if a file of TLS cannot be read. `gate`: "user:password@host:port" of the ack gate.
 void SetPahoOptions(const MqttBrokerConfig& config, const std::string& gate, mqtt::connect_options& options);
 
 /// What a reason code of MQTT 5 means.

@@ -143,7 +143,7 @@ Result<std::unique_ptr<MqttPublisher>> MqttPublisher::Create(const MqttBrokerCon
   try {
     return std::make_unique<PahoPublisher>(config, client_id, gate, std::move(listener));
   } catch (const std::exception& error) {
-    return Fail(ErrorCode::kInvalid, error.what());
+    return Fail(ErrorCode::kUnavailable, error.what());
   }
 }
 

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "drivers/mqtt_connect_error.h"
 #include "gateway/log.h"
 
 namespace sluice {
@@ -80,11 +81,7 @@ void MqttSink::Connect() {
 }
 
 void MqttSink::OnConnected(const Result<MqttLimits>& limits) {
-  if (!limits) {
-    // What ended the connection says more than that the library saw it end.
-    const bool said_no = limits.error().code == ErrorCode::kInvalid || ended_why_.empty();
-    return Drop({false, said_no ? "the broker refused the connection: " + limits.error().message : ended_why_});
-  }
+  if (!limits) return Drop({false, WhyNotConnected(limits.error(), ended_why_)});
   if (!ended_why_.empty()) return;  // Connected, and gone since.
   limits_ = *limits;
   limits_.max_packet = static_cast<std::uint32_t>(std::min<Bytes>(limits_.max_packet, config_.max_packet));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "drivers/mqtt_connect_error.h"
 #include "gateway/log.h"
 
 namespace sluice {
@@ -117,12 +118,7 @@ void MqttSource::ConnectClient() {
 }
 
 void MqttSource::OnConnected(const Result<bool>& session_present) {
-  if (!session_present) {
-    const Error& error = session_present.error();
-    // What ended the connection says more than that the library saw it end.
-    if (error.code != ErrorCode::kInvalid && !ended_why_.empty()) return Drop(false, ended_why_);
-    return Drop(false, "the broker refused the connection: " + error.message);
-  }
+  if (!session_present) return Drop(false, WhyNotConnected(session_present.error(), ended_why_));
   if (!*session_present && status_.connects > 0) {
     ++status_.sessions_lost;
     Log(LogLevel::kWarning, "mqtt", "the broker has lost the session, and with it what it kept for this source",

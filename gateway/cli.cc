@@ -198,8 +198,8 @@ std::variant<Command, int> ParseCommandLine(int argc, char** argv, const std::st
 
   CLI::App* config = app.add_subcommand("config", "Look at the configuration");
   config->require_subcommand(1);
-  CLI::App* show =
-      AddVerb(*config, "show", "Print what the files of the configuration come to, defaults filled in, secrets masked", command, Verb::kConfigShow);
+  CLI::App* show = AddVerb(*config, "show", "Print what the files of the configuration come to, defaults filled in, secrets masked",
+                           command, Verb::kConfigShow);
   AddConfigOption(*show, command);
   AddVerb(*config, "schema", "Print the JSON Schema of the configuration", command, Verb::kConfigSchema);
   AddVerb(*config, "keys", "Print what every key may be, is by default, and means, as Markdown", command, Verb::kConfigKeys);

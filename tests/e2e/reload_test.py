@@ -135,6 +135,21 @@ class Reload(unittest.TestCase):
                 self.assertNotIn("are unsubscribed", f.sluice.process.Log())
                 self.assertEqual(f.sluice.Stop(), 0)
 
+    def test_a_file_of_tls_that_is_not_there_is_named_by_source_and_sink(self):
+        with Rig() as rig:
+            f = Fixture(rig)
+            missing = os.path.join(rig.directory, "ca.pem")
+            broker = {"url": f"mqtts://127.0.0.1:{f.mosquitto.port}", "tls": {"ca_file": missing}}
+            why = missing + ": No such file or directory"
+            f.Change(lambda c: (c["sinks"].update(up={"type": "mqtt", **broker}), c["routes"][0].update(to={"cloud": {}, "up": {"topic": "away"}})))
+            f.Reload()
+            f.Publish(10)
+            Until(lambda: why in str(f.control.Status()["lanes"]), 20, "the sink names it")
+            f.Change(lambda c: c["sources"]["local"].update(broker))
+            f.Reload()
+            Until(lambda: why in str(f.control.Status()["sources"]["local"]), 20, "the source names it")
+            self.assertEqual(f.sluice.Stop(), 0)
+
     def test_those_that_are_asked_for_at_once_are_done_one_after_the_other(self):
         with Rig() as rig:
             f = Fixture(rig, source={"url": "mqtt://127.0.0.1:1"}, connected=False)  # Its credentials are looked at all the time.
