@@ -2,12 +2,13 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <iterator>
 #include <optional>
+#include <utility>
 
 #include "config/build.h"
 #include "config/reader.h"
+#include "gateway/file_text.h"
 
 namespace sluice {
 namespace {
@@ -43,12 +44,12 @@ void Merge(JsonNode& into, JsonNode from, const std::string& pointer, std::vecto
 }
 
 void ReadFile(ConfigFile::Part part, const std::string& name, ConfigFiles& read) {
-  std::ifstream file(name, std::ios::binary);
-  if (!file || std::filesystem::is_directory(name)) {
-    read.unreadable.push_back({{name, 0, 0}, "", "cannot read this file", {}});
+  Result<std::string> text = FileText(name);
+  if (!text) {
+    read.unreadable.push_back({{name, 0, 0}, "", "cannot read this file: " + text.error().message, {}});
     return;
   }
-  read.files.push_back({part, name, {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()}});
+  read.files.push_back({part, name, std::move(*text)});
 }
 
 // Nothing if there are mistakes: what could not be parsed would only seem to lack things.

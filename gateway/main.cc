@@ -1,7 +1,5 @@
 // The command line carried out: each verb, with the parts it needs.
 #include <cstdio>
-#include <filesystem>
-#include <fstream>
 #include <functional>
 #include <iostream>
 #include <iterator>
@@ -21,6 +19,7 @@
 #include "gateway/dead_letters_command.h"
 #include "gateway/explain.h"
 #include "gateway/explain_json.h"
+#include "gateway/file_text.h"
 #include "gateway/json_text.h"
 #include "gateway/offline.h"
 #include "gateway/outbox_command.h"
@@ -76,11 +75,11 @@ Result<Config> LoadForTest(const std::string& path) {
 /// Nothing if no file was named.
 Result<std::optional<std::string>> ReadPayload(const std::string& path) {
   if (path.empty()) return std::optional<std::string>();
-  std::ifstream file;
-  if (path != "-") file.open(path, std::ios::binary);
-  std::istream& in = path == "-" ? std::cin : file;
-  if (!in || std::filesystem::is_directory(path)) return Fail(ErrorCode::kInvalid, "cannot read " + path);
-  return std::optional<std::string>(std::string{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()});
+  if (path == "-")
+    return std::optional<std::string>(std::string{std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()});
+  Result<std::string> text = FileText(path);
+  if (!text) return Fail(ErrorCode::kInvalid, "cannot read " + path + ": " + text.error().message);
+  return std::optional<std::string>(std::move(*text));
 }
 
 Result<Explanation> ExplainWith(const Config& config, const Command& command) {

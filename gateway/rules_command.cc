@@ -2,12 +2,11 @@
 
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
 #include <optional>
 
 #include "gateway/alert_document.h"
+#include "gateway/file_text.h"
 #include "gateway/paint.h"
 #include "gateway/rule_scenario.h"
 
@@ -37,9 +36,9 @@ void PrintRule(const nlohmann::ordered_json& rule) {
 }
 
 Result<RuleScenario> ReadScenario(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file || std::filesystem::is_directory(path)) return Fail(ErrorCode::kInvalid, "cannot read this file");
-  return RuleScenario::Parse(std::string{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()});
+  const Result<std::string> text = FileText(path);
+  if (!text) return Fail(ErrorCode::kInvalid, "cannot read this file: " + text.error().message);
+  return RuleScenario::Parse(*text);
 }
 
 int Complain(const std::string& path, const std::string& message) {

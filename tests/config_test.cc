@@ -125,6 +125,18 @@ TEST_CASE("config: files of conf.d merge in name order, and the same value twice
   CHECK(told.find("10-a.json:1:") != std::string::npos);
 }
 
+TEST_CASE("config: a file that cannot be read is told with the reason") {
+  TempDir dir;
+  const LoadedConfig missing = LoadConfig(dir.Path("sluice.json"), ReferenceMode::kCheckOnly);
+  REQUIRE(missing.mistakes.size() == 1);
+  CHECK(FormatMistake(missing.mistakes[0]) == dir.Path("sluice.json") + ": cannot read this file: No such file or directory");
+
+  dir.Write("conf.d/10-a.json/sluice.json", "{}");
+  const LoadedConfig part = LoadConfig(dir.Path("sluice.json"), ReferenceMode::kCheckOnly);
+  REQUIRE(part.mistakes.size() == 2);
+  CHECK(FormatMistake(part.mistakes[1]) == dir.Path("conf.d/10-a.json") + ": cannot read this file: Is a directory");
+}
+
 TEST_CASE("config: comments are allowed, durations and sizes are as people write them") {
   const LoadedConfig loaded = Load("// all\n" + With("/outbox", {{"max_bytes", "2GiB"}, {"commit_every", "1s500ms"}}) + "// end");
   REQUIRE_MESSAGE(loaded.mistakes.empty(), AllOf(loaded.mistakes));
