@@ -2,6 +2,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include "gateway/suggestion.h"
+
 namespace sluice {
 namespace {
 
@@ -148,6 +150,30 @@ void AddRules(CLI::App& app, Command& command) {
   list->add_flag("--json", command.json, "JSON Lines instead of a table");
 }
 
+// Where the words lead as far as they are known: `outbox` of `outbox lst`.
+const CLI::App& Innermost(const CLI::App& app) {
+  const std::vector<CLI::App*> given = app.get_subcommands();
+  return given.empty() ? app : Innermost(*given.front());
+}
+
+std::string UnknownCommand(const std::string& word, const CLI::App& where) {
+  std::vector<std::string> known;
+  for (const CLI::App* verb : where.get_subcommands([](const CLI::App*) { return true; })) known.push_back(verb->get_name());
+  const std::string meant = ClosestWord(word, known);
+  return "unknown command `" + word + "`" + (meant.empty() ? "" : "; did you mean `" + meant + "`?");
+}
+
+// The library says of a command that it does not know that one is required.
+int Refuse(const CLI::App& app, const CLI::ParseError& error) {
+  const CLI::App& where = Innermost(app);
+  const std::vector<std::string> unknown = where.remaining();
+  const bool is_command = where.get_require_subcommand_min() > 0 && !unknown.empty() && !unknown[0].starts_with('-');
+  if (error.get_exit_code() != 0 && is_command) {
+    return app.exit(CLI::ParseError(UnknownCommand(unknown[0], where), CLI::ExitCodes::RequiredError));
+  }
+  return app.exit(error);
+}
+
 }  // namespace
 
 std::variant<Command, int> ParseCommandLine(int argc, char** argv, const std::string& version) {
@@ -211,7 +237,7 @@ std::variant<Command, int> ParseCommandLine(int argc, char** argv, const std::st
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kExitOk : kExitUsage;
+    return Refuse(app, error) == 0 ? kExitOk : kExitUsage;
   }
   command.stop_limit = std::chrono::seconds(stop_limit);
   return command;

@@ -39,17 +39,25 @@ std::string Closest(std::string_view word, const std::vector<std::string>& words
       best_distance = distance;
     }
   }
-  return best == nullptr ? "" : " Did you mean `" + *best + "`?";
+  return best == nullptr ? "" : *best;
+}
+
+std::string Question(const std::string& closest) {
+  return closest.empty() ? "" : " Did you mean `" + closest + "`?";
 }
 
 }  // namespace
 
-std::string Suggestion(std::string_view word, const std::vector<std::string>& words) {
+std::string ClosestWord(std::string_view word, const std::vector<std::string>& words) {
   return Closest(word, words, std::max<std::size_t>(2, word.size() / 3));
 }
 
+std::string Suggestion(std::string_view word, const std::vector<std::string>& words) {
+  return Question(ClosestWord(word, words));
+}
+
 std::string SlipSuggestion(std::string_view word, const std::vector<std::string>& words) {
-  return Closest(word, words, word.size() < 8 ? 1 : 2);
+  return Question(Closest(word, words, word.size() < 8 ? 1 : 2));
 }
 
 }  // namespace sluice

@@ -66,6 +66,15 @@ class CommandLine(unittest.TestCase):
         self.assertEqual(Run().returncode, 2)
         self.assertEqual(Run("no-such-verb").returncode, 2)
 
+    def test_a_command_that_is_not_known_is_named_with_the_one_that_was_probably_meant(self):
+        for words, word, meant in ((["statsu"], "statsu", "status"), (["outbox", "lst"], "lst", "list"), (["outbox", "status"], "status", "stats"),
+                                   (["rules", "tset", "-v"], "tset", "test")):
+            refused = Run(*words)
+            self.assertEqual((refused.returncode, refused.stdout), (2, ""), words)
+            self.assertIn(f"unknown command `{word}`; did you mean `{meant}`?\n", refused.stderr)
+        self.assertIn("unknown command `no-such-verb`\n", Run("no-such-verb").stderr)
+        self.assertIn("required", Run("outbox").stderr)
+
     def test_version(self):
         version = Run("version")
         self.assertRegex(version.stdout, r"^sluice \d+\.\d+\.\d+\n$")
