@@ -1,5 +1,6 @@
 #include "gateway/offline.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -33,6 +34,13 @@ Result<void> BecomeOwnerOf(const std::string& path) {
   if (::geteuid() != 0 || ::stat(path.c_str(), &status) != 0 || status.st_uid == 0) return {};
   if (::setegid(status.st_gid) == 0 && ::seteuid(status.st_uid) == 0) return {};
   return Fail(ErrorCode::kUnavailable, path + " belongs to another user, and we cannot become that user: " + std::strerror(errno));
+}
+
+// What may not be looked at would pass for what is not there.
+Result<void> CheckAccess(const std::string& path) {
+  if (::faccessat(AT_FDCWD, path.c_str(), R_OK | W_OK, AT_EACCESS) == 0 || errno != EACCES) return {};
+  return Fail(ErrorCode::kUnavailable,
+              path + ": " + std::strerror(EACCES) + "; without a daemon only root and the user that the daemon runs as can open it");
 }
 
 /// Straight to the outbox: nothing is in flight that would have to be waited for.
@@ -96,6 +104,7 @@ class Offline {
 
   Result<void> Open() {
     if (Result<void> became = BecomeOwnerOf(config_.outbox.path); !became) return became;
+    if (Result<void> access = CheckAccess(config_.outbox.path); !access) return access;
     Outbox::Options options;
     options.config = config_.outbox;
     options.as_found = true;

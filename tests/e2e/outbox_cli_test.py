@@ -141,6 +141,25 @@ class Look(Case):
             self.assertIn(f"held by process {sluice.Pid()}", told)
             self.assertEqual(sluice.Stop(), 0)
 
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
+    def test_who_may_not_open_the_outbox_is_told_so_and_not_that_there_is_none(self):
+        with Rig() as rig:
+            state = os.path.join(rig.directory, "state")
+            path = os.path.join(state, "outbox.db")
+            sluice = Sluice(rig, Mosquitto(rig).port, {"old": Away()}, routes=Route("old"), outbox={"path": path},
+                            more={"control": {"socket": os.path.join(rig.directory, "control.sock")}})
+            sluice.Start()
+            self.assertEqual(sluice.Stop(), 0)
+            os.chmod(rig.directory, 0o755)
+            for mode in (0o700, 0o755):  # The directory, and the file alone.
+                os.chmod(state, mode)
+                done = subprocess.run(["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", os.path.join(BUILD, "sluice"),
+                                       "status", "-c", sluice.config], capture_output=True, text=True, timeout=60)
+                self.assertEqual(done.returncode, 1)
+                self.assertIn(f"{path}: Permission denied; without a daemon only root and the user that the daemon runs as can open it",
+                              done.stderr)
+            Outbox(sluice).Call("outbox", "stats")
+
     def test_a_row_that_is_damaged_is_named_and_the_others_are_shown(self):
         with Rig() as rig:
             _, sluice, outbox = self.Make(rig)
