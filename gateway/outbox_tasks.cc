@@ -272,7 +272,8 @@ Result<std::unique_ptr<ControlTask>> MakeMove(const OutboxDesk& desk, const nloh
   const std::string name = TextMember(request, "to");
   const LaneState* to = desk.FindLane(name);
   if (to == nullptr)
-    return Fail(ErrorCode::kInvalid, "the outbox has no lane `" + name + "` (SINK/CLASS); a route that leads there makes one at a start");
+    return Fail(ErrorCode::kInvalid,
+                "the outbox has no lane `" + name + "` (SINK/CLASS); a route that leads there makes one at a start or a reload");
   if (desk.IsOrphaned(*to)) return Fail(ErrorCode::kInvalid, "the sink `" + to->sink + "` is not configured either");
   std::optional<std::string> destination;
   if (request.contains("destination")) destination = TextMember(request, "destination");

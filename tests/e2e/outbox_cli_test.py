@@ -284,7 +284,7 @@ class Orphans(Case):
             PublishOne(mosquitto.port, "plant/new", b"new")
             Until(lambda: outbox.LaneOf("cloud")["pending"] == 1, 30, "an event of the lane's own waits")
             newest, = [row["event"] for row in outbox.Lines("list", "--json", "--sink", "cloud")]
-            self.assertIn("no lane", outbox.Call("outbox", "move", "old/normal", "cloud/bulk", status=1)[1])
+            self.assertIn("makes one at a start or a reload", outbox.Call("outbox", "move", "old/normal", "cloud/bulk", status=1)[1])
             self.assertIn("is configured", outbox.Call("outbox", "move", "cloud/normal", "cloud/normal", status=1)[1])
 
             with socket.socket(socket.AF_UNIX) as client:
