@@ -31,7 +31,9 @@ Result<LaneRanges> LaneRanges::Parse(const Json& request, const std::string& wha
     }
     return ranges;
   }
-  if (!request.contains("all")) return Fail(ErrorCode::kInvalid, "say which: ids, or all");
+  if (!request.contains("all")) {
+    return Fail(ErrorCode::kInvalid, R"(say which: "ids", or "all": true (with "sink" and "class" to narrow it))");
+  }
   for (const LaneState& lane : lanes) {
     if (!IsMeant(request, "sink", lane.sink) || !IsMeant(request, "class", lane.lane_class)) continue;
     ranges.ranges_.push_back({lane.id, 0, kNoSeq});

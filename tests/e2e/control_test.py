@@ -182,6 +182,9 @@ class Socket(unittest.TestCase):
                             b'{"command": "dead-letters.purge"}\n', b'{"command": "dead-letters.purge", "ids": ["1/0", {}]}\n',
                             b'{"command": "dead-letters.list", "ids": ["9/1"]}\n', b"x" * 70_000):
                 self.assertIn(b'{"error":', Answer(garbage), garbage[:60])
+            for command in (b"dead-letters.list", b"dead-letters.purge", b"outbox.list", b"outbox.export"):
+                told = json.loads(Answer(b'{"command": "%s"}\n' % command))["error"]
+                self.assertIn('say which: "ids", or "all": true (with "sink" and "class" to narrow it)', told)
             Answer(b"x" * 10_000_000)
             half_open = [Connect() for _ in range(30)]
             for stranger in half_open[::2]:
