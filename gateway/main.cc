@@ -1,5 +1,6 @@
 // The command line carried out: each verb, with the parts it needs.
 #include <cstdio>
+#include <filesystem>
 #include <functional>
 #include <iostream>
 #include <iterator>
@@ -9,11 +10,13 @@
 #include <utility>
 
 #include "config/keys.h"
+#include "config/last_good.h"
 #include "config/load.h"
 #include "config/schema.h"
 #include "config/show.h"
 #include "gateway/ask.h"
 #include "gateway/cli.h"
+#include "gateway/config_choice.h"
 #include "gateway/control_client.h"
 #include "gateway/daemon.h"
 #include "gateway/dead_letters_command.h"
@@ -107,9 +110,23 @@ int PrintVersion(const Command& command) {
 }
 
 /// Resolved if all that it refers to is at hand; for the outbox it seldom matters.
-LoadedConfig LoadToAsk(const std::string& path) {
-  LoadedConfig loaded = LoadConfig(path, ReferenceMode::kResolve);
-  return loaded.mistakes.empty() ? std::move(loaded) : LoadConfig(path, ReferenceMode::kCheckOnly);
+LoadedConfig LoadToAsk(const ConfigFiles& files) {
+  LoadedConfig loaded = LoadConfig(files, ReferenceMode::kResolve);
+  return loaded.mistakes.empty() ? std::move(loaded) : LoadConfig(files, ReferenceMode::kCheckOnly);
+}
+
+bool IsSamePath(const std::string& a, const std::string& b) {
+  std::error_code ignored;
+  return std::filesystem::absolute(a, ignored).lexically_normal() == std::filesystem::absolute(b, ignored).lexically_normal();
+}
+
+/// As it was applied last. Nothing if it was not kept, or is that of another file: what is purged must not be another daemon's.
+std::optional<Config> LastGoodConfig(const Command& command) {
+  const LastGood of_service(std::filesystem::path(OutboxConfig{}.path).parent_path().string());
+  const std::optional<ConfigFiles> kept = LastGoodOf(command).value_or(of_service).Read();
+  if (!kept || !IsSamePath(kept->files[0].name, command.config_file)) return std::nullopt;
+  LoadedConfig loaded = LoadToAsk(*kept);
+  return loaded.mistakes.empty() ? std::optional(std::move(loaded.config)) : std::nullopt;
 }
 
 /// Asks the daemon; if none runs, the outbox itself.
@@ -128,23 +145,33 @@ Result<void> AskEither(const Config& config, const nlohmann::ordered_json& reque
                                       "; as which user, and with which configuration (-c), does the daemon run?");
 }
 
-/// A daemon runs with what was good before: mistakes are for `check`. Without one, what has mistakes does not say where the outbox is.
 /// `daemon_only`: the outbox alone cannot answer.
+int AskBy(const Config& config, const Command& command, int (*run)(const Command&, const Ask&), bool daemon_only) {
+  return run(command, [&](const auto& request, const auto& on_line) {
+    return daemon_only ? AskDaemon(config.control.socket, request, on_line) : AskEither(config, request, on_line);
+  });
+}
+
+int AskAt(const std::string& socket, const Command& command, int (*run)(const Command&, const Ask&)) {
+  return run(command, [&](const auto& request, const auto& on_line) { return AskDaemon(socket, request, on_line); });
+}
+
+/// A daemon runs with what was good before: mistakes are for `check`. Without one, that tells where the outbox is.
 int AskWith(const Command& command, int (*run)(const Command&, const Ask&), bool daemon_only = false) {
-  if (!command.socket.empty()) {
-    return run(command, [&](const auto& request, const auto& on_line) { return AskDaemon(command.socket, request, on_line); });
-  }
-  const LoadedConfig loaded = LoadToAsk(command.config_file);
-  const bool broken = !loaded.mistakes.empty();
+  if (!command.socket.empty()) return AskAt(command.socket, command, run);
+  const LoadedConfig loaded = LoadToAsk(ReadConfigFiles(command.config_file));
+  if (loaded.mistakes.empty()) return AskBy(loaded.config, command, run, daemon_only);
+  std::fprintf(stderr, "warning: %s has mistakes (sluice check)\n", command.config_file.c_str());
   const std::string socket = loaded.config.control.socket.empty() ? kServiceSocket : loaded.config.control.socket;
-  if (broken) std::fprintf(stderr, "warning: %s has mistakes (sluice check)\n", command.config_file.c_str());
-  if (broken && IsUnanswered(socket)) {
-    PrintError("no daemon answers on " + socket + ", and the configuration that says where its outbox is has mistakes");
+  if (!IsUnanswered(socket)) return AskAt(socket, command, run);
+  const std::optional<Config> last_good = LastGoodConfig(command);
+  if (!last_good) {
+    PrintError("no daemon answers on " + socket +
+               ", and the configuration that says where its outbox is has mistakes; sluice check tells its mistakes");
     return kExitUsage;
   }
-  return run(command, [&](const auto& request, const auto& on_line) {
-    return daemon_only || broken ? AskDaemon(socket, request, on_line) : AskEither(loaded.config, request, on_line);
-  });
+  std::fprintf(stderr, "note: where the outbox is, %s tells as it was applied last\n", command.config_file.c_str());
+  return AskBy(*last_good, command, run, daemon_only);
 }
 
 int Main(int argc, char** argv) {

@@ -31,10 +31,10 @@ def Route(sink, topic="plant"):
 class Outbox(Control):
     """The command line of the outbox; asserts that the ledger adds up whenever it looks."""
 
-    def Call(self, *words, status=0, stdin=None):
+    def Call(self, *words, status=0, stdin=None, env=None):
         """(stdout, stderr)"""
         # Who has become another user cannot be looked at by the leak sanitizer.
-        env = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}
+        env = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0", **(env or {})}
         done = subprocess.run([os.path.join(BUILD, "sluice"), *words, "-c", self.config], capture_output=True, timeout=120, stdin=stdin, env=env)
         if done.returncode != status:
             raise AssertionError(f"{words}: exit {done.returncode}: {done.stdout[-500:]} {done.stderr.decode()}")
@@ -140,6 +140,31 @@ class Look(Case):
             self.assertIn("no daemon answers on", told)
             self.assertIn(f"held by process {sluice.Pid()}", told)
             self.assertEqual(sluice.Stop(), 0)
+
+    def test_if_the_configuration_is_broken_the_one_that_was_applied_last_tells_where_the_outbox_is(self):
+        with Rig() as rig:
+            state = os.path.join(rig.directory, "state")
+            os.mkdir(state)
+            kept = {"STATE_DIRECTORY": state}
+            sluice = Sluice(rig, Mosquitto(rig).port, {"old": Away()}, routes=Route("old"))
+            outbox = Outbox(sluice)
+            sluice.Start(env=kept)
+            Until(lambda: os.path.exists(os.path.join(state, "last-good-config.json")), 10, "the configuration is kept")
+            with open(sluice.config, "w") as f:
+                f.write("{")
+            # Its socket is not the service's.
+            self.assertIn("start_reason", json.loads(outbox.Call("status", "--json", env=kept)[0]))
+            self.assertEqual(sluice.Stop(), 0)
+            for words in (["status"], ["outbox", "stats"], ["outbox", "list"], ["dead-letters", "list"]):
+                told = outbox.Call(*words, env=kept)[1]
+                self.assertIn("has mistakes", told)
+                self.assertIn("as it was applied last", told)
+                self.assertIn(os.path.join(rig.directory, "outbox.db") + " itself is opened", told)
+                told = outbox.Call(*words, status=2, env={"STATE_DIRECTORY": rig.directory})[1]
+                self.assertTrue(told.endswith("; sluice check tells its mistakes\n"), told)
+            # That of another file is not taken for it.
+            outbox.config = os.path.join(rig.directory, "another.json")
+            outbox.Call("outbox", "purge", "old/normal", "--yes", status=2, env=kept)
 
     @unittest.skipUnless(os.geteuid() == 0, "needs root")
     def test_who_may_not_open_the_outbox_is_told_so_and_not_that_there_is_none(self):
