@@ -45,6 +45,12 @@ int GrantOf(const mqtt::token& subscribed) {
   return codes.empty() ? kPahoRefused : static_cast<int>(codes.front());
 }
 
+// 0, or why not. MQTT 3.1.1 has no codes for it.
+int GoodbyeOf(const mqtt::token& unsubscribed) {
+  const auto codes = unsubscribed.get_unsubscribe_response().get_reason_codes();
+  return codes.empty() ? 0 : static_cast<int>(codes.front());
+}
+
 void CopyProperties(const mqtt::properties& properties, Event& event) {
   using mqtt::property;
   if (properties.contains(property::CONTENT_TYPE)) event.content_type = mqtt::get<std::string>(properties, property::CONTENT_TYPE);
@@ -130,7 +136,7 @@ class PahoClient : public MqttClient {
     });
     unsubscribe_ = std::vector<PahoAnswer>(filters.size());
     for (std::size_t i = 0; i < filters.size(); ++i) {
-      unsubscribe_[i].succeeded = [this, i](const mqtt::token&) { goodbyes_->Set(i, 0); };
+      unsubscribe_[i].succeeded = [this, i](const mqtt::token& token) { goodbyes_->Set(i, GoodbyeOf(token)); };
       unsubscribe_[i].failed = [this, i](const Error&) { goodbyes_->Set(i, kPahoRefused); };
       if (Result<void> called = CallPaho([&] { client_.unsubscribe(filters[i], nullptr, unsubscribe_[i]); }); !called) return called;
     }

@@ -128,19 +128,27 @@ void MqttSource::OnConnected(const Result<bool>& session_present) {
   // A 3.1.1 broker replays retained messages at every subscribe; with MQTT 5 it is told not to. The first time, the session may be
   // older than the filters in the configuration.
   const bool keep = config_.protocol_version != 5 && config_.retained == RetainedPolicy::kOnce && *session_present && subscribed_;
-  if (keep) return GoLive();
-  Subscribe(!*session_present);
+  if (!keep) return Subscribe(!*session_present);
+  Unsubscribe();
+  GoLive();
 }
 
-// What the session has from an earlier configuration ends right behind: in between, what matches it and a new filter would come twice.
 void MqttSource::Subscribe(bool is_new) {
   status_.state = State::kSubscribing;
   timer_->Start(config_.connect_timeout);
-  control_.Run([this, is_new, done = OnLoop(&MqttSource::OnSubscribed), gone = OnLoop(&MqttSource::OnStraysGone)] {
+  control_.Run([this, is_new, done = OnLoop(&MqttSource::OnSubscribed)] {
     is_new ? subscriptions_.Set(config_) : subscriptions_.Add(config_);
-    if (Result<void> called = client_->Subscribe(done); !called) return done(Fail(called.error().code, called.error().message));
+    if (Result<void> called = client_->Subscribe(done); !called) done(Fail(called.error().code, called.error().message));
+  });
+  Unsubscribe();
+}
+
+// What the session has from an earlier configuration, at once: until then, what matches it and a new filter comes twice.
+void MqttSource::Unsubscribe() {
+  control_.Run([this, gone = OnLoop(&MqttSource::OnStraysGone)] {
     const std::vector<std::string> strays = subscriptions_.Strays(config_);
-    if (!strays.empty()) (void)client_->Unsubscribe(strays, gone);
+    if (strays.empty()) return;
+    if (!client_->Unsubscribe(strays, gone)) gone(false);
   });
 }
 

@@ -68,6 +68,7 @@ class MqttSource : public Source {
   /// `is_new`: the session knows no filters.
   void Subscribe(bool is_new);
   void OnSubscribed(const Result<std::vector<int>>& granted);
+  void Unsubscribe();
   void OnStraysGone(const bool& gone);
   void GoLive();
   void AskForDropCount();

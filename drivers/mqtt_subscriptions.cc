@@ -61,13 +61,11 @@ std::vector<std::string> MqttSubscriptions::Strays(const MqttSourceConfig& confi
 
 void MqttSubscriptions::Keep(const std::string& client, Filters filters) {
   Filters& known = clients_[client];
-  if (known == filters) return;
+  if (known == filters && is_written_) return;
   known = std::move(filters);
-  Write();
-}
-
-void MqttSubscriptions::Write() const {
-  if (Result<void> written = ReplaceFile(path_, JsonText(Json(clients_)) + "\n"); !written) {
+  const Result<void> written = ReplaceFile(path_, JsonText(Json(clients_)) + "\n");
+  is_written_ = written.has_value();
+  if (!is_written_) {
     Log(LogLevel::kWarning, "mqtt",
         "which filters are subscribed could not be kept: those that are taken out of the configuration may go on",
         {{"reason", written.error().message}});

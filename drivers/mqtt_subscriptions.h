@@ -32,10 +32,10 @@ class MqttSubscriptions {
   using Filters = std::set<std::string>;
 
   void Keep(const std::string& client, Filters filters);
-  void Write() const;
 
   const std::string path_;
   std::map<std::string, Filters> clients_;
+  bool is_written_ = true;
 };
 
 }  // namespace sluice

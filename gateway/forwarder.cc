@@ -62,6 +62,7 @@ void Forwarder::Pump() {
   surroundings_.share.SetWaiting(place_, waits, surroundings_.clock.Now());
   if (!may_send) return;
   const Seq before = cursor_;
+  const Seq settled = settlement_.SettledThrough();
   sending_at_.reset();
   while (!buffer_.IsEmpty() && MaySend()) SendFront();
   if (cursor_ != before && settlement_.InFlightEvents() > 0) {
@@ -70,6 +71,8 @@ void Forwarder::Pump() {
     Failpoint("after_produce");
   }
   ReadMore();
+  // What was done before a rewind settles when its place has come again.
+  if (settlement_.SettledThrough() > settled) on_settled_();
 }
 
 bool Forwarder::MaySend() {

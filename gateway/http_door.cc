@@ -29,11 +29,16 @@ Result<void> HttpDoor::Prepare(const std::optional<HttpConfig>& config) {
 void HttpDoor::Commit() {
   // Whoever began to look may not know the new one.
   const bool same_token = config_ && prepared_ && config_->token == prepared_->token;
-  if (server_ && !same_token) server_->EndEvents();
+  if (!same_token) EndEvents();
   if (next_ || !prepared_) CloseServer();
   if (next_) server_ = std::move(next_);
   config_ = prepared_;
   if (server_) server_->SetGuard(*config_);
+}
+
+void HttpDoor::EndEvents() {
+  if (server_) server_->EndEvents();
+  for (const auto& server : leaving_) server->EndEvents();
 }
 
 void HttpDoor::CloseServer() {

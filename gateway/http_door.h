@@ -34,6 +34,7 @@ class HttpDoor {
   void EndTasks(bool only_of_gateway);
 
  private:
+  void EndEvents();
   void CloseServer();
 
   Loop& loop_;

@@ -20,9 +20,12 @@ LaneBuffer::LaneBuffer(Seq cursor, Seq end, std::size_t max_bytes) : max_bytes_(
 void LaneBuffer::OnCommitted(std::vector<Row> rows) {
   if (rows.empty()) return;
   const bool keep = IsLive() && bytes_ < max_bytes_;
-  end_ = rows.back().seq;
+  end_ = std::max(end_, rows.back().seq);
   if (!keep) return;
-  for (Row& row : rows) Append({std::move(row), false});
+  // Those of a commit whose outcome was unknown may have been read before it was known.
+  for (Row& row : rows) {
+    if (row.seq > through_) Append({std::move(row), false});
+  }
 }
 
 void LaneBuffer::OnRead(LaneRead read, Seq read_after) {

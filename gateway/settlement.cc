@@ -28,8 +28,9 @@ void Settlement::PassOver(Seq seq) {
   Advance();
 }
 
+// Not past what is begun: in between two that were given before, others may have come by now.
 void Settlement::Advance() {
-  while (!window_.empty() && window_.front().state == State::kDone) {
+  while (!window_.empty() && window_.front().state == State::kDone && window_.front().seq <= begun_) {
     settled_through_ = window_.front().seq;
     window_.pop_front();
   }
@@ -54,10 +55,7 @@ void Settlement::Rewind() {
 void Settlement::Reopen(Seq seq) {
   assert(in_flight_events_ == 0);
   begun_ = 0;
-  auto entry = PlaceOf(seq);
-  // The prefix must not pass it before it is begun. Behind all others it is begun as a new one.
-  if (entry != window_.end() && entry->seq != seq) entry = window_.insert(entry, Entry{seq, 0, State::kWaiting});
-  if (entry != window_.end()) entry->state = State::kWaiting;
+  if (Entry* entry = Find(seq); entry != nullptr) entry->state = State::kWaiting;
   settled_through_ = std::min(settled_through_, seq - 1);
 }
 

@@ -1,7 +1,7 @@
 // What became of the rows of a lane that were handed to its sink: in flight, delivered out of order, or done as a prefix.
 //
 // Invariants
-//  1. Rows are done from the oldest on: SettledThrough never passes a row that is not done.
+//  1. Rows are done from the oldest on: SettledThrough never passes a row that is not done, nor one that is not begun since the rewind.
 //  2. A row that is done is remembered until the prefix reaches it, over rewinds too: it is not sent again within this process, unless it
 //  is
 //     reopened.
@@ -18,7 +18,7 @@ namespace sluice {
 
 class Settlement {
  public:
-  /// A row is about to be sent. False if it is done already (after a rewind) and must be skipped.
+  /// A row is about to be sent. False if it is done already (after a rewind) and must be skipped; the prefix may go on by that.
   /// REQUIRES: seq is above all others ever given, or was given before the last Rewind, or was reopened.
   bool Begin(Seq seq, std::size_t bytes);
   /// The row needs no more sending: the bytes it was given with. Ignored, and 0, if it is not in flight.

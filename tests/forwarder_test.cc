@@ -129,6 +129,33 @@ TEST_CASE_FIXTURE(Fixture, "forwarder: a backlog drains from disk and then goes 
   CHECK(sink.sent == Sequence(1, next + 9));
 }
 
+TEST_CASE_FIXTURE(Fixture, "forwarder: a row that was read before it was known that its commit had succeeded is sent once") {
+  for (Row& row : Rows(1, 4)) store.lanes[kLane][row.seq] = row;
+  Start(LaneState{kLane, "cloud", "normal", 3, 3, 300});
+  REQUIRE(sink.sent == Sequence(1, 4));
+  Commit(Rows(4, 4));
+  Commit(Rows(5, 5));
+  CHECK(sink.sent == Sequence(1, 5));
+  sink.TellAll(Verdict::kDelivered);
+  Settle();
+  CHECK(OnDisk() == 0);
+}
+
+TEST_CASE_FIXTURE(Fixture, "forwarder: what was delivered before a rewind settles when its place has come again, without another verdict") {
+  Start();
+  Commit(Rows(1, 2));
+  sink.Tell(2, Verdict::kDelivered);
+  sink.Tell(1, Verdict::kRetry);
+  sink.TellDone();
+  clock.Advance(std::chrono::minutes(2));
+  REQUIRE(sink.in_flight == std::vector<Seq>{1});
+  sink.TellAll(Verdict::kDelivered);
+  Settle();
+  clock.RunTasks();
+  Settle();
+  CHECK(OnDisk() == 0);
+}
+
 TEST_CASE_FIXTURE(Fixture, "forwarder: what is in flight is bounded in events and in bytes") {
   Start();
   SUBCASE("events") {

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
 #include <random>
 
@@ -355,6 +356,16 @@ TEST_CASE("mqtt subscriptions: a file that makes no sense is as none") {
     CHECK(subscriptions.Strays(SourceWith({"a"})).empty());
   }
   CHECK(MqttSubscriptions(dir.Path("not/there")).Strays(SourceWith({"a"})).empty());
+}
+
+TEST_CASE("mqtt subscriptions: what could not be written is written as soon as it can be") {
+  const TempDir dir;
+  const std::string path = dir.Path("later/subscriptions");
+  MqttSubscriptions subscriptions(path);
+  subscriptions.Set(SourceWith({"a"}));
+  std::filesystem::create_directory(dir.Path("later"));
+  subscriptions.Add(SourceWith({"a"}));
+  CHECK(MqttSubscriptions(path).Strays(SourceWith({"b"})) == std::vector<std::string>{"a"});
 }
 
 }  // namespace
