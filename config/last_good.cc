@@ -1,10 +1,9 @@
 #include "config/last_good.h"
 
 #include <array>
-#include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
 
+#include "gateway/file_text.h"
 #include "gateway/json_text.h"
 #include "gateway/replace_file.h"
 
@@ -34,15 +33,10 @@ std::optional<ConfigFile> FileOf(const Json& json) {
   return std::nullopt;
 }
 
-std::string ReadText(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
-
 }  // namespace
 
 std::optional<ConfigFiles> LastGood::Read() const {
-  const Json json = Json::parse(ReadText(path_), nullptr, false);
+  const Json json = Json::parse(FileText(path_).value_or(""), nullptr, false);
   if (!json.is_object() || !json.contains("files") || !json["files"].is_array()) return std::nullopt;
   ConfigFiles read;
   for (const Json& one : json["files"]) {
@@ -56,7 +50,7 @@ std::optional<ConfigFiles> LastGood::Read() const {
 
 Result<void> LastGood::Keep(const ConfigFiles& files) const {
   const std::string text = TextOf(files);
-  if (ReadText(path_) == text) return {};
+  if (FileText(path_).value_or("") == text) return {};
   return ReplaceFile(path_, text);
 }
 

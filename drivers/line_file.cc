@@ -14,6 +14,8 @@
 #include <filesystem>
 #include <thread>
 
+#include "gateway/sync_directory.h"
+
 namespace sluice {
 namespace {
 
@@ -23,14 +25,6 @@ constexpr std::chrono::milliseconds kPoll{1};
 
 std::string Numbered(const std::string& path, int n) {
   return n == 0 ? path : path + "." + std::to_string(n);
-}
-
-void SyncParent(const std::string& path) {
-  const std::string parent = std::filesystem::path(path).parent_path().string();
-  const int fd = ::open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return;
-  ::fsync(fd);
-  ::close(fd);
 }
 
 }  // namespace
@@ -87,7 +81,7 @@ Result<void> LineFile::Open() {
   Close();
   fd_ = ::open(config_.path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
   if (fd_ < 0) return Failure("cannot open");
-  SyncParent(config_.path);
+  SyncDirectory(config_.path);
   return {};
 }
 
@@ -150,7 +144,7 @@ Result<void> LineFile::Rotate() {
   while (std::filesystem::exists(Numbered(config_.path, last)) && (config_.keep_files == 0 || last < config_.keep_files)) ++last;
   // From the oldest on, so that the one that gives up the name, and with it the lock, is the last.
   for (int n = last; n > 0; --n) ::rename(Numbered(config_.path, n - 1).c_str(), Numbered(config_.path, n).c_str());
-  SyncParent(config_.path);
+  SyncDirectory(config_.path);
   return {};
 }
 

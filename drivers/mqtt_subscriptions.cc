@@ -1,11 +1,11 @@
 #include "drivers/mqtt_subscriptions.h"
 
 #include <algorithm>
-#include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "gateway/file_text.h"
 #include "gateway/json_text.h"
 #include "gateway/log.h"
 #include "gateway/replace_file.h"
@@ -28,8 +28,7 @@ std::set<std::string> FiltersOf(const MqttSourceConfig& config) {
 }  // namespace
 
 MqttSubscriptions::MqttSubscriptions(std::string path) : path_(std::move(path)) {
-  std::ifstream file(path_, std::ios::binary);
-  const Json json = Json::parse(file, nullptr, false);
+  const Json json = Json::parse(FileText(path_).value_or(""), nullptr, false);
   if (!json.is_object()) return;
   for (const auto& [client, filters] : json.items()) {
     if (!filters.is_array()) continue;
