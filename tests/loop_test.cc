@@ -4,6 +4,8 @@
 
 #include <thread>
 
+#include "tests/run_until.h"
+
 namespace sluice {
 namespace {
 
@@ -58,6 +60,15 @@ TEST_CASE("loop: background work runs elsewhere, its end here") {
                   });
   loop.Run();
   CHECK(worker != loop_thread);
+}
+
+TEST_CASE("run until: it looks again on a machine that stood still for longer than a look") {
+  Loop loop;
+  int looks = 0;
+  RunUntil(loop, [&] {
+    std::this_thread::sleep_for(2 * kLook);
+    return ++looks == 3;
+  });
 }
 
 }  // namespace
