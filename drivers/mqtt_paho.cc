@@ -62,6 +62,7 @@ void PahoAnswer::on_failure(const mqtt::token& token) {
   const int code = token.get_return_code();  // Above 0: the broker's, of MQTT 3.1.1 or, if it refused a CONNECT, of MQTT 5.
   const int reason = std::max(static_cast<int>(token.get_reason_code()), code);
   if (reason >= kPahoRefused) return failed({ErrorCode::kInvalid, PahoReasonText(reason)});
+  if (code == MQTTASYNC_FAILURE || code == MQTTASYNC_DISCONNECTED) return failed({ErrorCode::kUnavailable, ""});
   failed({code > 0 ? ErrorCode::kInvalid : ErrorCode::kUnavailable, mqtt::exception::error_str(code) + " (" + std::to_string(code) + ")"});
 }
 

@@ -24,7 +24,8 @@ void SetPahoOptions(const MqttBrokerConfig& config, const std::string& gate, mqt
 /// What a reason code of MQTT 5 means.
 std::string PahoReasonText(int reason);
 
-/// The library's answer to one call. `failed` gets kInvalid if the broker said no, kUnavailable otherwise.
+/// The library's answer to one call. `failed` gets kInvalid if the broker said no, kUnavailable otherwise; then without a message if the
+/// library only knows that it failed.
 class PahoAnswer : public mqtt::iaction_listener {
  public:
   std::function<void(const mqtt::token&)> succeeded;

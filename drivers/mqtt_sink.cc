@@ -81,7 +81,7 @@ void MqttSink::Connect() {
 }
 
 void MqttSink::OnConnected(const Result<MqttLimits>& limits) {
-  if (!limits) return Drop({false, WhyNotConnected(limits.error(), ended_why_)});
+  if (!limits) return Drop({false, WhyNotConnected(limits.error(), ended_why_, config_)});
   if (!ended_why_.empty()) return;  // Connected, and gone since.
   limits_ = *limits;
   limits_.max_packet = static_cast<std::uint32_t>(std::min<Bytes>(limits_.max_packet, config_.max_packet));

@@ -118,7 +118,7 @@ void MqttSource::ConnectClient() {
 }
 
 void MqttSource::OnConnected(const Result<bool>& session_present) {
-  if (!session_present) return Drop(false, WhyNotConnected(session_present.error(), ended_why_));
+  if (!session_present) return Drop(false, WhyNotConnected(session_present.error(), ended_why_, config_));
   if (!*session_present && status_.connects > 0) {
     ++status_.sessions_lost;
     Log(LogLevel::kWarning, "mqtt", "the broker has lost the session, and with it what it kept for this source",
