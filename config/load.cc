@@ -13,17 +13,6 @@
 namespace sluice {
 namespace {
 
-// In name order; none if there is no such folder.
-std::vector<std::string> FilesIn(const std::filesystem::path& directory) {
-  std::vector<std::string> files;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
-    if (entry.path().extension() == ".json") files.push_back(entry.path().string());
-  }
-  std::sort(files.begin(), files.end());
-  return files;
-}
-
 void Merge(JsonNode& into, JsonNode from, const std::string& pointer, std::vector<Mistake>& mistakes) {
   using Kind = JsonNode::Kind;
   if (into.kind == Kind::kObject && from.kind == Kind::kObject) {
@@ -50,6 +39,19 @@ void ReadFile(ConfigFile::Part part, const std::string& name, ConfigFiles& read)
     return;
   }
   read.files.push_back({part, name, std::move(*text)});
+}
+
+// In name order. Only a folder that is not there has none: what cannot be listed would silently take sinks and routes away.
+void ReadFolder(ConfigFile::Part part, const std::filesystem::path& folder, ConfigFiles& read) {
+  if (std::error_code ignored; !std::filesystem::exists(std::filesystem::symlink_status(folder, ignored))) return;
+  std::vector<std::string> names;
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+    if (entry->path().extension() == ".json") names.push_back(entry->path().string());
+  }
+  if (error) read.unreadable.push_back({{folder.string(), 0, 0}, "", "cannot list this folder: " + error.message(), {}});
+  std::sort(names.begin(), names.end());
+  for (const std::string& name : names) ReadFile(part, name, read);
 }
 
 // Nothing if there are mistakes: what could not be parsed would only seem to lack things.
@@ -82,8 +84,8 @@ ConfigFiles ReadConfigFiles(const std::string& path) {
   const std::filesystem::path folder = std::filesystem::path(path).parent_path();
   ConfigFiles read;
   ReadFile(ConfigFile::Part::kMain, path, read);
-  for (const std::string& name : FilesIn(folder / "conf.d")) ReadFile(ConfigFile::Part::kMore, name, read);
-  for (const std::string& name : FilesIn(folder / "rules.d")) ReadFile(ConfigFile::Part::kRules, name, read);
+  ReadFolder(ConfigFile::Part::kMore, folder / "conf.d", read);
+  ReadFolder(ConfigFile::Part::kRules, folder / "rules.d", read);
   return read;
 }
 

@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <map>
@@ -135,6 +136,17 @@ TEST_CASE("config: a file that cannot be read is told with the reason") {
   const LoadedConfig part = LoadConfig(dir.Path("sluice.json"), ReferenceMode::kCheckOnly);
   REQUIRE(part.mistakes.size() == 2);
   CHECK(FormatMistake(part.mistakes[1]) == dir.Path("conf.d/10-a.json") + ": cannot read this file: Is a directory");
+}
+
+TEST_CASE("config: a folder that is there and cannot be listed is no empty one") {
+  TempDir dir;
+  dir.Write("sluice.json", "{}");
+  dir.Write("rules.d", "");
+  std::filesystem::create_symlink(dir.Path("unmounted"), dir.Path("conf.d"));
+  const LoadedConfig loaded = LoadConfig(dir.Path("sluice.json"), ReferenceMode::kCheckOnly);
+  REQUIRE(loaded.mistakes.size() == 2);
+  CHECK(FormatMistake(loaded.mistakes[0]) == dir.Path("conf.d") + ": cannot list this folder: No such file or directory");
+  CHECK(FormatMistake(loaded.mistakes[1]) == dir.Path("rules.d") + ": cannot list this folder: Not a directory");
 }
 
 TEST_CASE("config: comments are allowed, durations and sizes are as people write them") {
