@@ -258,7 +258,7 @@ class Watching(unittest.TestCase):
             (leaving, _), (_, stream) = [self.Tail(gateway, **BEARER) for _ in range(2)]
             Until(lambda: json.loads(stream.readline()) == {"missed": 0}, 20, "it watches")
             PublishOne(gateway.mosquitto.port, "plant/a", b'{"n": 1}')
-            self.assertEqual(self.Event(stream)["data"], {"n": 1})
+            self.assertEqual(self.Event(stream)["data"], '{"n": 1}')
             fds = gateway.web.Metrics()["process_open_fds"]
             leaving.close()
             Until(lambda: gateway.web.Metrics()["process_open_fds"] < fds, 20, "who left is forgotten")
