@@ -1,8 +1,8 @@
-foreach(subject backoff endpoint settlement inbox upload_share running_time progress log_repeats start_reason forwarder committer sacrifice scenario loop)
+foreach(subject backoff endpoint settlement inbox running_time progress log_repeats start_reason forwarder committer sacrifice scenario loop)
   sluice_test(${subject} unit 60 ${subject}_test.cc LIBS sluice_core sluice_failpoint_none)
 endforeach()
-# Much at random: long under sanitizers.
-foreach(subject topic_index condition payload_fields sample_window)
+# Much at random, or much of it: long under sanitizers.
+foreach(subject topic_index condition payload_fields sample_window upload_share)
   sluice_test(${subject} unit 400 ${subject}_test.cc LIBS sluice_core sluice_failpoint_none)
 endforeach()
 foreach(subject status_reporter gap_reporter alert_chain tail)

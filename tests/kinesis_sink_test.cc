@@ -32,25 +32,6 @@ std::set<std::string> Ids(const std::vector<Arrived>& arrived) {
   return ids;
 }
 
-/// Sends the rows again after each refusal, as the forwarder does, until all are delivered.
-void RunThrough(KinesisBench& bench, Seq count) {
-  std::set<Seq> delivered;
-  for (int round = 0; round < 100 && delivered.size() < count; ++round) {
-    for (Seq seq = 1; seq <= count; ++seq) {
-      if (!delivered.contains(seq)) bench.sink->Send(MakeRow(seq));
-    }
-    bench.sink->Flush();
-    bench.RunUntil([&] { return bench.Count(Verdict::kDelivered) + delivered.size() == count || bench.Count(Verdict::kRetry) > 0; });
-    for (const auto& [seq, verdict] : bench.recorder.verdicts) {
-      CHECK(verdict != Verdict::kRejected);
-      if (verdict == Verdict::kDelivered) delivered.insert(seq);
-    }
-    bench.recorder.verdicts.clear();
-    bench.Reset();
-  }
-  REQUIRE(delivered.size() == count);
-}
-
 TEST_CASE("kinesis sink: the record of a bare event is its payload, byte for byte") {
   KinesisBench bench;
   Row row = KeyedRow(1, "k", "{\"temp\": 21.50}\n");
@@ -114,7 +95,7 @@ TEST_CASE("kinesis sink: a call whose answer is lost or late is made again, with
   bench.sink = bench.outside.Make(bench.loop);
   bench.sink->Open(bench.recorder);
   bench.outside.peer.Play({"", "late", "", "hangup", "hangup", "late"});
-  RunThrough(bench, 60);
+  bench.SendThrough(1, 60);
   const std::vector<Arrived> arrived = bench.outside.Read();
   CHECK(arrived.size() > 60);
   CHECK(Ids(arrived).size() == 60);
@@ -233,10 +214,10 @@ TEST_CASE("kinesis sink: keys that have expired are asked for anew, once for all
   bench.sink->Open(bench.recorder);
   const auto given = [&] { return bench.outside.peer.Tell("Get", {{"name", "keys_given"}}).get<int>(); };
   const int before = given();
-  RunThrough(bench, 30);
+  bench.SendThrough(1, 30);
   CHECK(given() == before + 1);
   bench.outside.peer.Tell("ExpireKeys");
-  RunThrough(bench, 60);
+  bench.SendThrough(1, 60);
   CHECK(given() == before + 2);
   CHECK(Ids(bench.outside.Read()).size() == 60);
   unsetenv("AWS_CONTAINER_AUTHORIZATION_TOKEN");

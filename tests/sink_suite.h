@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -90,6 +91,25 @@ struct Bench {
   void Send(Seq from, Seq to) {
     for (Seq seq = from; seq <= to; ++seq) sink->Send(MakeRow(seq));
     sink->Flush();
+  }
+  /// What is to be retried is sent again after a reset, as the forwarder does, until all is delivered.
+  void SendThrough(Seq from, Seq to) {
+    const std::size_t count = to - from + 1;
+    std::set<Seq> delivered;
+    for (int round = 0; round < 100 && delivered.size() < count; ++round) {
+      for (Seq seq = from; seq <= to; ++seq) {
+        if (!delivered.contains(seq)) sink->Send(MakeRow(seq));
+      }
+      sink->Flush();
+      RunUntil([&] { return Count(Verdict::kDelivered) + delivered.size() == count || Count(Verdict::kRetry) > 0; });
+      for (const auto& [seq, verdict] : recorder.verdicts) {
+        CHECK(verdict != Verdict::kRejected);
+        if (verdict == Verdict::kDelivered) delivered.insert(seq);
+      }
+      recorder.verdicts.clear();
+      Reset();
+    }
+    REQUIRE(delivered.size() == count);
   }
   std::size_t Count(Verdict verdict) const {
     return static_cast<std::size_t>(

@@ -169,7 +169,8 @@ class Gate(unittest.TestCase):
             times = sorted(connection.Acked().values())
             gap = max(b - a for a, b in zip(times, times[1:]))
             print(f"largest gap {gap * 1000:.0f} ms")
-            self.assertLess(gap, 0.5)
+            # Whoever waits for `connect_timeout` where others could go on, waits for a second.
+            self.assertLess(gap, 0.9)
             self.assertEqual(len(broker.connections), 1)
             for s in clogs + [full, silent]:
                 s.close()

@@ -61,14 +61,14 @@ def RandomSeed():
 
 
 class Process:
-    """A child that dies with us; its output goes to a file."""
+    """A child in a session of its own; its output goes to a file."""
 
     def __init__(self, name, argv, directory, env=None, stdin=None):
         self.log_path = os.path.join(directory, name + ".log")
         self._log = open(self.log_path, "ab")
+        self.start_offset = os.path.getsize(self.log_path)
         self.child = subprocess.Popen(argv, stdin=stdin, stdout=subprocess.PIPE if stdin else self._log, stderr=self._log,
                                       env={**os.environ, **(env or {})}, start_new_session=True)
-        self.start_offset = os.path.getsize(self.log_path)
 
     def Log(self):
         with open(self.log_path, "rb") as f:

@@ -259,7 +259,7 @@ class Reload(unittest.TestCase):
 
     def test_a_pending_alert_goes_on_pending_over_a_reload_that_does_not_change_its_rule(self):
         with Rig() as rig:
-            rules = [{"alert": "High", "match": "plant/{line}/telemetry", "when": "n >= 0", "for": "2s"}]
+            rules = [{"alert": "High", "match": "plant/{line}/telemetry", "when": "n >= 0", "for": "10s"}]
             f = Fixture(rig, more={"rules": rules})
             f.Change(lambda c: (c["sinks"].update(alerts=FileSink(rig, "alerts")),
                                 c["routes"].append({"name": "alerts", "match": "$sluice/alerts/#", "class": "alert", "to": "alerts"})))
@@ -269,7 +269,7 @@ class Reload(unittest.TestCase):
             f.Change(lambda c: c["rules"].append({"alert": "Other", "match": "plant/#", "when": "n < 0"}))
             f.Reload()
             self.assertEqual(self.Rule(f)["pending"], 1)
-            Until(lambda: FileReader(os.path.join(rig.directory, "alerts.jsonl")).Events(), 20, "it fires, though nothing else came")
+            Until(lambda: FileReader(os.path.join(rig.directory, "alerts.jsonl")).Events(), 40, "it fires, though nothing else came")
             self.assertEqual(f.sluice.Stop(), 0)
 
     def Rule(self, f):

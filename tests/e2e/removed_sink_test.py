@@ -6,7 +6,7 @@ import unittest
 
 from control_test import Control
 from harness import FreePort, Rig, Until
-from oracle import Publisher, TopicsBelow
+from oracle import FileReader, Publisher, TopicsBelow
 from servers import Mosquitto, Sluice
 
 STEP = 1_000  # Events of 1,000 bytes.
@@ -31,12 +31,9 @@ class Lanes(unittest.TestCase):
     def Told(self, path):
         """How many events of each lane the gap records tell of."""
         told = {}
-        if not os.path.exists(path):
-            return told
-        with open(path) as f:
-            for record in (json.loads(json.loads(line)["data"]) for line in f):
-                lane = record["sink"], record["class"]
-                told[lane] = told.get(lane, 0) + sum(gap["events"] for gap in record["gaps"])
+        for record in (json.loads(event["data"]) for event in FileReader(path).Events()):
+            lane = record["sink"], record["class"]
+            told[lane] = told.get(lane, 0) + sum(gap["events"] for gap in record["gaps"])
         return told
 
     def test_what_waits_for_a_sink_that_was_removed_is_given_up_first_kept_classes_last_and_is_told(self):

@@ -276,7 +276,7 @@ class Restart(unittest.TestCase):
     def test_what_is_pending_goes_on_where_it_was(self):
         for how in self.ENDS:
             with self.subTest(how=how), Rig() as rig:
-                plant = Plant(rig, [{**HOT, "for": "6s"}])
+                plant = Plant(rig, [{**HOT, "for": "12s"}])
                 plant.sluice.Start()
                 plant.Publish(7, 91)
                 plant.UntilRule("Hot", pending=1)

@@ -11,7 +11,7 @@ import unittest
 from control_test import Control
 from harness import BUILD, Rig, Until
 from kafka_test import PublishOne
-from oracle import Publisher, TopicsBelow
+from oracle import FileReader, Publisher, TopicsBelow
 from servers import Mosquitto, Sluice
 
 ROUTES = [{"name": "all", "match": ["plant/#", "$sluice/#"], "except": "plant/nowhere", "to": "file"}]
@@ -103,8 +103,7 @@ class Tail(unittest.TestCase):
             self.assertEqual((status, len(events)), (0, 3))
             path = os.path.join(rig.directory, "events.jsonl")
             def Delivered():
-                with open(path) as f:
-                    delivered = {event["id"]: event for event in map(json.loads, f)}
+                delivered = {event["id"]: event for event in FileReader(path).Events()}
                 shown = {event["cloudevent"]["id"]: event["cloudevent"] for event in events}
                 return {id: delivered.get(id, {}).get("data") for id in shown} == {id: event["data"] for id, event in shown.items()}
             Until(Delivered, 30, "what was shown is delivered under its id")

@@ -64,7 +64,7 @@ class Peer:
         self.random = random.Random(seed)
         self.taken = []        # (stream, partition key, data) in order of arrival.
         self.violations = []
-        self.under_way = set() # (client, partition key) of calls being answered.
+        self.under_way = {}    # (client, partition key) of calls being answered: the connection of the call.
         self.plays = []        # Faults for the next calls, one each.
         self.share = 0.0       # Of records refused at random, in every call.
         self.away = False
@@ -229,22 +229,36 @@ class Peer:
             self.throttled += 1 if refused else 0
             return {"FailedRecordCount": refused, "Records": results}
 
-    def Enter(self, headers, body):
-        """The keys of a call are under way; two calls of one client with one key cannot keep its order."""
+    def Enter(self, headers, body, connection):
+        """The keys of a call are under way; two calls of one client with one key cannot keep its order. A call is over, too, when its
+        client has left."""
         client = headers.get("Authorization", "").partition("/")[0]
         records = json.loads(body)["Records"]
         names = {(client, record["PartitionKey"]) for record in records}
         with self.lock:
             if len(names) < len(records):
                 self.violations.append("a key twice in a call")
-            if names & self.under_way:
+            if any(name in self.under_way and not HasLeft(self.under_way[name]) for name in names):
                 self.violations.append("a key in two calls at once")
-            self.under_way |= names
+            self.under_way.update(dict.fromkeys(names, connection))
         return names
 
-    def Leave(self, names):
+    def Leave(self, names, connection):
         with self.lock:
-            self.under_way -= names
+            for name in names:
+                if self.under_way.get(name) is connection:
+                    del self.under_way[name]
+
+
+def HasLeft(connection):
+    """Whether the client has closed it."""
+    try:
+        with socket.socket(fileno=os.dup(connection.fileno())) as plain:  # Under TLS, too.
+            return plain.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
@@ -310,14 +324,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 self.close_connection = True
                 return
             play, _, argument = (peer.plays.pop(0) if peer.plays else "").partition(" ")
-        names = peer.Enter(self.headers, body)
+        names = peer.Enter(self.headers, body, self.connection)
         try:
             peer.CheckSignature("POST", self.headers, body)
             answer = self.Played(play, argument, peer.ReadCall(self.headers, body))
         except Refused as refused:
             answer = (refused.status, {"__type": "com.amazonaws.kinesis.v20131202#" + refused.name, "message": refused.message})
         finally:
-            peer.Leave(names)  # Before the answer: what comes after it may come at once.
+            peer.Leave(names, self.connection)  # Before the answer: what comes after it may come at once.
         if answer:
             return self.Answer(*answer)
         self.close_connection = True
