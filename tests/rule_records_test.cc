@@ -391,7 +391,7 @@ TEST_CASE_FIXTURE(Fixture, "rule records: a checkpoint of 256 KiB in few records
   CHECK(Commits(outbox) == 1);
 }
 
-TEST_CASE_FIXTURE(Fixture, "rule records: a hundred thousand are read in less than two seconds") {
+TEST_CASE_FIXTURE(Fixture, "rule records: a hundred thousand are read again, and how long that takes is told") {
   constexpr int kRecords = 100'000;
   {
     Outbox outbox = Open();

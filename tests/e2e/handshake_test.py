@@ -2,10 +2,10 @@
 
 import os
 import re
-import subprocess
 import unittest
 
 from harness import FreePort, Rig, Until
+from kafka_test import PublishOne
 from scripted_broker import TestCa
 from servers import Mosquitto, Sluice
 
@@ -25,8 +25,7 @@ class Handshake(unittest.TestCase):
             os.mkdir(os.path.join(rig.directory, "other"))
             ours, other = TestCa(rig.directory, name), TestCa(os.path.join(rig.directory, "other"))
             if expired:
-                ours.Run("x509", "-req", "-in", f"{rig.directory}/server.csr", "-CA", ours.ca, "-CAkey", f"{rig.directory}/ca.key",
-                         "-out", ours.server_cert, "-days", "-1", "-extfile", f"{rig.directory}/server.ext")
+                ours.server_key, ours.server_cert = ours.Issue("server", f"DNS:{name}", days=-1)
             port = FreePort()
             broker = Mosquitto(rig, head=self.Listener(port, ours.server_cert, ours.server_key, ours.ca if wants_certificate else ""))
             with_tls = {"type": "mqtt", "url": f"mqtts://localhost:{port}", "tls": tls(ours, other)}
@@ -36,7 +35,7 @@ class Handshake(unittest.TestCase):
             sluice.Start()
             for part in ("source=annex", "sink=up"):
                 Until(lambda: re.search(f'{part} reason="[^"]+{re.escape(ADVICE)}"', sluice.process.Log()), 20, f"{part} tells what may be wrong")
-            subprocess.run(["mosquitto_pub", "-h", "127.0.0.1", "-p", str(broker.port), "-q", "1", "-t", "plant/a", "-m", "x"], check=True, timeout=30)
+            PublishOne(broker.port, "plant/a", b"x")
             sluice.UntilLog("delivery failed, keeping the events", 20)
             self.assertEqual(sluice.Stop(), 0)
 

@@ -185,12 +185,12 @@ class TestCa:
     def Run(self, *arguments):
         subprocess.run(["openssl", *arguments], check=True, capture_output=True)
 
-    def Issue(self, name, alternative):
+    def Issue(self, name, alternative, days=2):
         key, request, cert, extensions = (f"{self.directory}/{name}.{end}" for end in ("key", "csr", "pem", "ext"))
         with open(extensions, "w") as f:
             f.write(f"subjectAltName={alternative}\n")
         self.Run("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", request, "-subj", f"/CN={name}")
-        self.Run("x509", "-req", "-in", request, "-CA", self.ca, "-CAkey", f"{self.directory}/ca.key", "-CAcreateserial", "-out", cert, "-days", "2",
+        self.Run("x509", "-req", "-in", request, "-CA", self.ca, "-CAkey", f"{self.directory}/ca.key", "-CAcreateserial", "-out", cert, "-days", str(days),
                  "-extfile", extensions)
         return key, cert
 
